@@ -1,0 +1,68 @@
+# Each target makes the environment it needs; a fresh Debian with Python 3.11, pip, venv and make is enough.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) ## Show prices, a ranking and a NodePool (simulated where there is no network)
+	$(BIN)/spotcast demo
+
+.PHONY: setup
+setup: $(READY) ## Make the environment: locked, hashed dependencies and this project, editable
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: check
+check: lint types contracts test wheel ## All that CI runs
+
+.PHONY: format
+format: $(READY) ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: $(READY) ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(READY) ## mypy and pyright, both strict
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+.PHONY: contracts
+contracts: $(READY) ## Who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: $(READY) ## The tests: no network, no account, no cluster
+	$(BIN)/pytest --cov
+
+.PHONY: bench
+bench: $(READY) ## Measure against limits and peers, as ratios
+	$(BIN)/python -m benchmarks.imports
+
+.PHONY: docs
+docs: $(READY) ## Write docs/data.md from the schema
+	$(BIN)/spotcast schema --output docs/data.md
+
+.PHONY: wheel
+wheel: $(READY) ## Build the wheel, install it elsewhere and run it from an empty folder
+	PYTHON=$(abspath $(BIN)/python) bash .ci/wheel
+
+.PHONY: lock
+lock: $(READY) ## Pin all dependencies anew, with hashes and without index addresses
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock
