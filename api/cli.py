@@ -1,1 +1,80 @@
-def main() -> None: ...
+"""``spotcast``: the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stale data."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from advisor.errors import AdvisorError
+from api.commands.collect import collect_command, providers_command
+from api.commands.demo import demo_command
+from api.commands.history import import_command
+from api.commands.market import price_command, rank_command
+from api.commands.nodepool import nodepool_command
+from api.commands.schema import schema_command
+from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
+from api.output import note
+from api.settings import SettingsError, current_settings
+from warehouse.errors import WarehouseError
+
+HELP = """
+Spot-market prices, interruption risk and ranked GPU offerings for Karpenter.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 answered from stale data.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        version_command()
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Read the settings before any command runs."""
+    context.obj = current_settings()
+
+
+@app.command("version")
+def version_command() -> None:
+    """Show the version."""
+    sys.stdout.write(f"spotcast {version('spotcast')}\n")
+
+
+app.command("demo")(demo_command)
+app.command("collect")(collect_command)
+app.command("providers")(providers_command)
+app.command("import")(import_command)
+app.command("price")(price_command)
+app.command("rank")(rank_command)
+app.command("nodepool")(nodepool_command)
+app.command("schema")(schema_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command, by default that of this process; errors become a sentence and a code."""
+    try:
+        app(args=arguments)
+    except (NoAnswerError, WarehouseError, AdvisorError) as error:
+        note(f"spotcast: {error}")
+        sys.exit(EXIT_FAILED)
+    except (UsageError, SettingsError) as error:
+        note(f"spotcast: {error}")
+        sys.exit(EXIT_USAGE)

@@ -1,1 +1,1 @@
-"""collector"""
+"""Reads what clouds publish and files hold; fetch apart from parse. Knows nothing of advice."""

@@ -154,7 +154,7 @@ def describe(body: bytes) -> str:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The ``Retry-After`` header, which is seconds or an HTTP date; None if absent or unreadable."""
+    """The ``Retry-After`` header, seconds or an HTTP date; None if absent or unreadable."""
     text = headers.get("retry-after", "")
     if text.isdigit():
         return float(text)

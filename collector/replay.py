@@ -19,6 +19,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,7 @@ import httpx
 from collector.http import NOT_RECORDED
 
 PAYLOAD = re.compile(
-    r"^(?P<stem>[\w.-]+?)(?:_excerpt)?(?:\.(?P<variant>[a-z_]+))?"
+    r"^(?P<stem>[\w.-]+?)(?:_excerpt)?(?:\.(?P<variant>(?!end\.)[a-z_]+))?"
     r"(?:\.(?:page(?P<page>\d+)|(?P<end>end)|status(?P<status>\d{3})))?"
     r"\.(?P<kind>json|xml|csv|txt)(?P<packed>\.gz)?$"
 )
@@ -47,10 +48,15 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One payload file: which request it answers, and how."""
+    """One payload file: which request it answers, and how.
+
+    ``name`` is the stem with the variant behind it: a stem may hold dots itself
+    (``pricing.bulk.offer``), and then its last part looks like a variant.
+    """
 
     path: Path
     stem: str
+    name: str
     page: int
     status: int
     kind: str
@@ -67,6 +73,9 @@ class Recording:
         return cls(
             path=path,
             stem=match["stem"],
+            name=".".join(
+                part.removesuffix("_excerpt") for part in (match["stem"], match["variant"]) if part
+            ),
             page=page,
             status=int(match["status"] or httpx.codes.OK),
             kind=match["kind"],
@@ -89,9 +98,7 @@ class Asked:
 class Recordings:
     """The payloads below one folder, found by what a request asks for."""
 
-    def __init__(
-        self, folder: Path, recorded_as: Sequence[tuple[str, str, str]] = ()
-    ) -> None:
+    def __init__(self, folder: Path, recorded_as: Sequence[tuple[str, str, str]] = ()) -> None:
         """``recorded_as`` holds (provider, end of a URL's path, file stem) of all feeds."""
         self.folder = folder
         self._recorded_as = recorded_as
@@ -106,8 +113,8 @@ class Recordings:
         pages = self._pages(asked)
         if not pages or not asked.token:
             return pages[0] if pages else None
-        for page, following in zip(pages, pages[1:], strict=False):
-            if asked.token in page.path.read_text(encoding="utf-8"):
+        for page, following in pairwise(pages):
+            if holds_token(page.path.read_text(encoding="utf-8"), asked.token):
                 return following
         return None
 
@@ -116,7 +123,7 @@ class Recordings:
         found = [
             recording
             for recording in self._all
-            if recording.stem in asked.stems
+            if not {recording.stem, recording.name}.isdisjoint(asked.stems)
             and recording.kind in asked.kinds
             and asked.provider in recording.path.relative_to(self.folder.parent).parts[:-1]
         ]
@@ -140,7 +147,7 @@ class Recordings:
         region = fields.get("RegionId") or (in_host["region"] if in_host else "")
         operation = headers.get("x-acs-action") or fields.get("Action")
         if operation:
-            provider = next(name for end, name in HOSTS.items() if host.endswith(end))
+            provider = next((name for end, name in HOSTS.items() if host.endswith(end)), "alibaba")
             kinds = ("json",) if headers.get("x-acs-action") else ("xml",)
             return Asked((snake_case(operation),), provider, region, token, kinds)
         for provider, end, stem in self._recorded_as:
@@ -154,7 +161,10 @@ class ReplayServer:
 
     def __init__(self, recordings: Recordings) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recordings))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # The server looks this often whether it should stop, so that stopping takes no longer.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -197,6 +207,11 @@ class ReplayTransport(httpx.HTTPTransport):
 def snake_case(operation: str) -> str:
     """``DescribeSpotPriceHistory`` as ``describe_spot_price_history``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
+
+
+def holds_token(page: str, token: str) -> bool:
+    """Whether ``token`` stands in the page by itself: an offset such as 8 is in most numbers."""
+    return re.search(rf"(?<![\w.-]){re.escape(token)}(?![\w.-])", page) is not None
 
 
 def _handler(recordings: Recordings) -> type[BaseHTTPRequestHandler]:

@@ -17,7 +17,11 @@ from warehouse.frames import frames_of, required_columns
 from warehouse.records import Record, RunOutcome
 from warehouse.runs import RunResult, begin_run, finish_run
 from warehouse.store import Warehouse
-from warehouse.tables import Table
+from warehouse.tables import ON_DEMAND_PRICE, SIGNAL, Table
+
+
+REPEATED = (SIGNAL, ON_DEMAND_PRICE)
+"""What a source says anew each time it is asked: only a change is a new fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,12 @@ def run_feed(
     run_id = begin_run(warehouse, feed.name, scope, clock())
     try:
         records = list(feed.collect(source))
-        result = _store(warehouse, feed, source, records, run_id, clock)
+        result = _store(warehouse, feed, source, records, run_id=run_id, clock=clock)
     except NotOfferedError as error:
         result = RunResult(RunOutcome.SKIPPED, error=str(error))
         finish_run(warehouse, run_id, result, clock())
     except SourceError as error:
-        result = RunResult(
-            RunOutcome.FAILED, error=str(error), body_hash=source.http.body_hash
-        )
+        result = RunResult(RunOutcome.FAILED, error=str(error), body_hash=source.http.body_hash)
         finish_run(warehouse, run_id, result, clock())
     return FeedReport(feed.name, scope, result)
 
@@ -54,6 +56,7 @@ def _store(
     feed: Feed,
     source: Source,
     records: list[Record],
+    *,
     run_id: UUID,
     clock: Callable[[], datetime],
 ) -> RunResult:
@@ -62,7 +65,10 @@ def _store(
         raise SourceChangedError(feed.name, f"gave no rows at all for {source.region}")
     frames = plausible_frames(warehouse, feed.name, records, source.now)
     with warehouse.transaction():
-        new = sum(warehouse.append(table, frame) for table, frame in frames)
+        new = sum(
+            warehouse.append(table, frame, only_changes=table in REPEATED)
+            for table, frame in frames
+        )
         result = RunResult(
             RunOutcome.OK,
             rows_read=len(records),

@@ -1,1 +1,1 @@
-"""warehouse"""
+"""The vocabulary, the database, and every question asked of it."""

@@ -28,9 +28,7 @@ class Table:
     tracks_changes: bool = False
 
 
-INSTANCE_TYPE = Table(
-    "instance_type", ("provider", "instance_type", "source"), tracks_changes=True
-)
+INSTANCE_TYPE = Table("instance_type", ("provider", "instance_type", "source"), tracks_changes=True)
 AVAILABLE_TYPE = Table("available_type", (*POOL, "source"))
 ZONE_ALIAS = Table(
     "zone_alias", ("provider", "account", "region", "zone_name", "source"), tracks_changes=True

@@ -126,15 +126,17 @@ create table last_seen (
     region varchar not null,
     zone varchar not null,
     instance_type varchar not null,
+    fact varchar not null,
     seen_at timestamptz not null
 );
-comment on table last_seen is 'When each source last repeated a pool''s price: an unchanged price adds no row to spot_price, yet it is fresh.';
-comment on column last_seen.feed is 'Source of the price, as in spot_price.source.';
+comment on table last_seen is 'When each source last repeated a fact of a pool: an unchanged price or signal adds no row of its own, yet it is fresh.';
+comment on column last_seen.feed is 'Source of the fact, as in spot_price.source and signal.source.';
 comment on column last_seen.provider is 'aws, alibaba, gcp, azure.';
 comment on column last_seen.region is 'Region.';
 comment on column last_seen.zone is 'Zone id, or zone name where only that is known; * for the whole region.';
 comment on column last_seen.instance_type is 'The provider''s name of the shape.';
-comment on column last_seen.seen_at is 'The newest time at which the source gave a price for the pool (UTC).';
+comment on column last_seen.fact is 'spot_price, or the definition of a signal.';
+comment on column last_seen.seen_at is 'The newest time at which the source gave the fact (UTC).';
 
 create table on_demand_price (
     provider varchar not null,

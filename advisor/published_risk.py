@@ -1,0 +1,131 @@
+"""Risk as the clouds publish it: the honest baseline until a forecast is there.
+
+Each definition has its own conversion to a hazard per hour, written here and nowhere else.
+A published rate is a share of machines over weeks, mostly of a whole region; it says little
+about the next hour, and nothing about a pool that is being emptied now. Whoever uses it must
+say so.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warehouse.records import REGIONAL, Pool, Signal
+
+HOURS_PER_MONTH = 730.0
+"""A twelfth of 365 days."""
+
+STALE_AFTER = timedelta(days=45)
+"""Published bands describe a trailing month; measured on AWS Spot Advisor snapshots of 2022 to
+2025, a third of them have changed after 29 days and 40 % after two months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a published value means: the share of machines interrupted within ``window_hours``."""
+
+    name: str
+    title: str
+    window_hours: float
+
+
+DEFINITIONS = {
+    definition.name: definition
+    for definition in (
+        Definition(
+            "aws.advisor_band_trailing_month",
+            "AWS Spot Advisor: share of instances interrupted in the trailing month, per region",
+            HOURS_PER_MONTH,
+        ),
+        Definition(
+            "alibaba.interruption_rate_trailing_30_days",
+            "Alibaba Cloud: share of instances released in the trailing 30 days, per zone",
+            30 * 24.0,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Interruptions per machine and hour: a middle and the ends of what the source said.
+
+    ``high_per_hour`` None means unbounded: the source's band is open. ``share_low`` and
+    ``share_high`` are the published band itself.
+    """
+
+    per_hour: float
+    low_per_hour: float
+    high_per_hour: float | None
+    share_low: float
+    share_high: float | None
+    definition: str
+    source: str
+    observed_at: datetime
+
+    @property
+    def band(self) -> str:
+        """The band as it was published: ``5-10%``, ``>20%``, ``3.9%``."""
+        low = f"{100 * self.share_low:g}"
+        if self.share_high is None:
+            return f">{low}%"
+        if self.share_high == self.share_low:
+            return f"{low}%"
+        return (
+            f"{low}-{100 * self.share_high:g}%"
+            if self.share_low
+            else f"<{100 * self.share_high:g}%"
+        )
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it says more about the past than about now."""
+        return now - self.observed_at > STALE_AFTER
+
+
+def hazard_of(signal: Signal) -> Hazard:
+    """Convert one published share to a hazard.
+
+    A share m over a window of w hours is the hazard -ln(1 - m) / w, if the risk were the same
+    all the time. The middle is that of the middle of the band; an open band ends at 1. Pools in
+    the open band have been measured at hazards tens to thousands of times its lower end, so the
+    upper end is left unbounded.
+    """
+    definition = DEFINITIONS[signal.definition]
+    high = signal.value_high
+    middle = (signal.value_low + (1.0 if high is None else high)) / 2
+
+    def per_hour(share: float) -> float | None:
+        return -math.log1p(-share) / definition.window_hours if share < 1 else None
+
+    low_per_hour, middle_per_hour = per_hour(signal.value_low), per_hour(middle)
+    if low_per_hour is None or middle_per_hour is None:
+        # All machines of the window were lost: at least one loss per window, no upper end.
+        low_per_hour = middle_per_hour = 1 / definition.window_hours
+    return Hazard(
+        per_hour=middle_per_hour,
+        low_per_hour=low_per_hour,
+        high_per_hour=None if high is None else per_hour(high),
+        share_low=signal.value_low,
+        share_high=high,
+        definition=signal.definition,
+        source=signal.source,
+        observed_at=signal.observed_at,
+    )
+
+
+def published_hazards(pools: Iterable[Pool], signals: Iterable[Signal]) -> Mapping[Pool, Hazard]:
+    """The hazard of each pool that a published rate speaks of; the others are left out.
+
+    A zone's own signal goes before the region's; of two definitions the newer one counts.
+    """
+    newest: dict[Pool, Signal] = {}
+    for signal in sorted(signals, key=lambda one: (one.observed_at, one.definition)):
+        if signal.definition in DEFINITIONS:
+            newest[signal.pool] = signal
+    hazards = {}
+    for pool in pools:
+        regional = Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)
+        if found := newest.get(pool) or newest.get(regional):
+            hazards[pool] = hazard_of(found)
+    return hazards

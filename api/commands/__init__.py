@@ -1,0 +1,1 @@
+"""The commands of ``spotcast``, one module per subject."""

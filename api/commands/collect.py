@@ -1,0 +1,152 @@
+"""``spotcast collect`` and ``spotcast providers``: read the feeds, and what is set up for that."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.options import Output, Regions
+from api.commands.options import Warehouse as WarehouseOption
+from api.errors import EXIT_FAILED, UsageError
+from api.output import Column, Format, note, write
+from api.settings import Settings
+from api.wiring import collect, live_connections, replay_connections
+from collector.provider import Feed, Provider, providers
+from collector.run import FeedReport
+from warehouse.records import RunOutcome
+from warehouse.store import Warehouse
+
+RUN_COLUMNS = (
+    Column("feed", "FEED"),
+    Column("scope", "REGION", lambda scope: "all" if scope == "*" else str(scope)),
+    Column("outcome", "OUTCOME"),
+    Column("rows_read", "READ", "{:,}".format, is_right=True),
+    Column("rows_new", "NEW", "{:,}".format, is_right=True),
+    Column("error", "ERROR", str),
+)
+PROVIDER_COLUMNS = (
+    Column("feed", "FEED"),
+    Column("title", "WHAT"),
+    Column("state", "STATE"),
+    Column("cadence_minutes", "EVERY MIN", "{:g}".format, is_right=True),
+    Column("missing", "TO SET UP"),
+    Column("meaning", "MEANING", is_wide=True),
+)
+
+
+def collect_command(
+    context: typer.Context,
+    provider: Annotated[
+        list[str] | None, typer.Option("--provider", "-p", help="Cloud; may be repeated.")
+    ] = None,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option("--feed", "-f", help="Feed by name (aws.spot_advisor); may be repeated."),
+    ] = None,
+    region: Regions = None,
+    instance_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", "-t", help="Instance type to watch, for feeds asked per type."),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            help="Answer every request from a folder of recorded payloads instead of the cloud.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    output: Output = Format.TABLE,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Read feeds into the warehouse, once. One feed's failure stops no other."""
+    settings: Settings = context.obj
+    known = providers()
+    chosen = choose(known, provider or [], feed or [])
+    with ExitStack() as stack:
+        if replay:
+            connections = stack.enter_context(replay_connections(replay, known))
+        else:
+            chosen = [one for one in chosen if _is_ready(*one, settings, named=bool(feed))]
+            connections = stack.enter_context(live_connections(settings.environ))
+        store = stack.enter_context(Warehouse.open(warehouse or settings.warehouse))
+        reports = list(
+            collect(
+                store,
+                connections,
+                chosen,
+                regions=region,
+                instance_types=tuple(instance_type or ()),
+            )
+        )
+    write(output, RUN_COLUMNS, [_row(report) for report in reports], name="runs", about={})
+    if not reports or any(one.result.outcome is RunOutcome.FAILED for one in reports):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def choose(
+    known: dict[str, Provider], provider_names: list[str], feed_names: list[str]
+) -> list[tuple[Provider, Feed]]:
+    """The feeds asked for; without a name all that are not opt-in.
+
+    Raises:
+        UsageError: a name is not known; lists those that are.
+    """
+    feeds = {feed.name: (one, feed) for one in known.values() for feed in one.feeds}
+    for wanted, have in ((provider_names, known), (feed_names, feeds)):
+        if unknown := [name for name in wanted if name not in have]:
+            raise UsageError(f"unknown {', '.join(unknown)}; known are {', '.join(have)}")
+    if feed_names:
+        return [feeds[name] for name in feed_names]
+    return [
+        (one, feed)
+        for one, feed in feeds.values()
+        if feed.opt_in is None and (not provider_names or one.name in provider_names)
+    ]
+
+
+def _is_ready(provider: Provider, feed: Feed, settings: Settings, *, named: bool) -> bool:
+    """Whether the feed can be asked; a feed that was named is tried whatever is missing."""
+    missing = provider.missing(settings.environ) if feed.needs_account else []
+    if missing and not named:
+        note(f"{feed.name}: not set up ({'; '.join(missing)})")
+    return named or not missing
+
+
+def _row(report: FeedReport) -> dict[str, object]:
+    result = report.result
+    return {
+        "feed": report.feed,
+        "scope": report.scope,
+        "outcome": result.outcome.value,
+        "rows_read": result.rows_read,
+        "rows_new": result.rows_new,
+        "error": result.error or "",
+    }
+
+
+def providers_command(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """List every cloud and feed: what is set up, and what to set for the rest."""
+    settings: Settings = context.obj
+    rows: list[dict[str, object]] = []
+    for provider in providers().values():
+        missing = provider.missing(settings.environ)
+        for feed in provider.feeds:
+            lacks = missing if feed.needs_account else []
+            state = "off" if feed.opt_in else "ready"
+            rows.append(
+                {
+                    "provider": provider.name,
+                    "feed": feed.name,
+                    "title": feed.title,
+                    "state": "not set up" if lacks else state,
+                    "needs_account": feed.needs_account,
+                    "cadence_minutes": feed.cadence.total_seconds() / 60,
+                    "semantics": feed.semantics.value,
+                    "permissions": " ".join(feed.permissions),
+                    "missing": "; ".join(lacks) or feed.opt_in or "",
+                    "meaning": feed.meaning,
+                }
+            )
+    write(output, PROVIDER_COLUMNS, rows, name="feeds", about={})

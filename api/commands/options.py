@@ -1,0 +1,154 @@
+"""Options that several commands share, in the users' words."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from advisor import Demand, Policy
+from api.output import Format
+from api.units import gib
+
+
+def _size(text: str) -> float:
+    try:
+        return gib(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+DEFAULT_RESTART = Demand().restart
+
+MAKERS = ("nvidia", "amd", "any")
+
+
+def _maker(text: str) -> str:
+    if text.lower() not in MAKERS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(MAKERS)}")
+    return text.lower()
+
+
+Provider = Annotated[
+    str | None, typer.Option("--provider", "-p", help="Cloud: aws, alibaba, gcp or azure.")
+]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option("--region", "-r", help="Region; may be repeated. `all` for every region."),
+]
+Zones = Annotated[
+    list[str] | None, typer.Option("--zone", "-z", help="Zone id or name; may be repeated.")
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", "-t", help="Instance type or pattern (`g5.*`); may be repeated."),
+]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", "-g", min=0, help="Exactly this many GPUs; 0 for none.")
+]
+GpuModel = Annotated[
+    str | None, typer.Option("--gpu-model", help="GPU model, such as L4 or `A100 80GB`.")
+]
+GpuManufacturer = Annotated[
+    str,
+    typer.Option(
+        "--gpu-manufacturer", help="nvidia, amd or any.", metavar="MAKER", callback=_maker
+    ),
+]
+GpuMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-memory-min", parser=_size, metavar="SIZE", help="Memory per GPU, `16 GiB`."
+    ),
+]
+Vcpus = Annotated[float | None, typer.Option("--vcpus-min", min=0, help="Virtual CPUs.")]
+Memory = Annotated[
+    float | None,
+    typer.Option("--memory-min", parser=_size, metavar="SIZE", help="Memory, `64 GiB`."),
+]
+Architecture = Annotated[str | None, typer.Option("--arch", help="amd64 or arm64.", metavar="ARCH")]
+MaxPrice = Annotated[
+    float | None, typer.Option("--max-price", min=0, help="USD per hour, at most.")
+]
+Limit = Annotated[
+    int, typer.Option("--limit", "-n", min=0, help="Rows to show; 0 for all.", show_default=True)
+]
+Output = Annotated[Format, typer.Option("--output", "-o", help="How to write the answer.")]
+Warehouse = Annotated[
+    Path | None,
+    typer.Option(
+        "--warehouse", "-w", help="The database file; else SPOTCAST_WAREHOUSE, else the user's."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """The options by which offerings are asked for; the same for every command that asks."""
+
+    provider: Provider = None
+    region: Regions = None
+    zone: Zones = None
+    type: Types = None
+    gpus: Gpus = None
+    gpu_model: GpuModel = None
+    gpu_manufacturer: GpuManufacturer = "nvidia"
+    gpu_memory_min: GpuMemory = None
+    vcpus_min: Vcpus = None
+    memory_min: Memory = None
+    arch: Architecture = None
+    max_price: MaxPrice = None
+    warehouse: Warehouse = None
+
+    @property
+    def regions(self) -> list[str] | None:
+        """The regions asked for; None for all."""
+        return None if not self.region or "all" in self.region else self.region
+
+    @property
+    def policy(self) -> Policy:
+        """What the user accepts."""
+        return Policy(
+            zones=tuple(self.zone or ()),
+            types=tuple(self.type or ()),
+            max_usd_per_hour=self.max_price,
+        )
+
+    def demand(
+        self, *, restart: timedelta | None = None, interruption_cost_usd: float = 0.0
+    ) -> Demand:
+        """What is asked of a machine."""
+        return Demand(
+            gpus=self.gpus,
+            gpu_model=self.gpu_model,
+            gpu_manufacturer=None if self.gpu_manufacturer == "any" else self.gpu_manufacturer,
+            gpu_memory_min_gib=self.gpu_memory_min,
+            vcpus_min=self.vcpus_min,
+            memory_min_gib=self.memory_min,
+            architecture=self.arch,
+            restart=DEFAULT_RESTART if restart is None else restart,
+            interruption_cost_usd=interruption_cost_usd,
+        )
+
+
+def with_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command whose first argument is `Filters` one option per field of it.
+
+    typer reads a function's signature; this writes the one it should read.
+    """
+    own = list(inspect.signature(command).parameters.values())[1:]
+    filters = inspect.signature(Filters).parameters.values()
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        asked = Filters(**{one.name: given.pop(one.name) for one in filters})
+        command(asked, **given)
+
+    parameters = [*filters, *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # a function's own slot
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

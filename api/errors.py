@@ -1,0 +1,15 @@
+"""How a command ends: exit codes, and the one place where errors become sentences."""
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_STALE = 3
+"""The question was answered, from data too old to stand for now."""
+
+
+class NoAnswerError(Exception):
+    """Nothing meets the question; says which wish left out what."""
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was asked; says how to ask it."""

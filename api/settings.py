@@ -1,0 +1,76 @@
+"""Settings: the only reader of the environment. Each has its unit, its default and the reason."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+WAREHOUSE = "SPOTCAST_WAREHOUSE"
+USD_PER_CNY = "SPOTCAST_USD_PER_CNY"
+PRICE_MAX_AGE = "SPOTCAST_PRICE_MAX_AGE_HOURS"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be read; says which, what it holds and what it should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may set. `docs/settings.md` lists the same."""
+
+    environ: Mapping[str, str]
+    """Handed on to the providers, which look for their own credentials in it."""
+
+    warehouse: Path
+    """Where the database is: SPOTCAST_WAREHOUSE, else ``data/spotcast.duckdb`` in the user's
+    data folder, so that the command works from any folder."""
+
+    usd_per_cny: float
+    """USD for one yuan: SPOTCAST_USD_PER_CNY, else 0.14. Alibaba Cloud's China site bills in
+    yuan; the rate moved between 0.137 and 0.143 in 2024 and 2025, which is less than the
+    distance between two neighbours in a ranking."""
+
+    price_max_age: timedelta
+    """Age from which a price counts as stale: SPOTCAST_PRICE_MAX_AGE_HOURS, else 24. AWS
+    repeats an unchanged price about once a day, the other clouds at least as often."""
+
+    @property
+    def usd_per_unit(self) -> dict[str, float]:
+        """USD for one unit of each currency that can be converted."""
+        return {"USD": 1.0, "CNY": self.usd_per_cny}
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a value is not what it should be.
+    """
+    default = user_data_path("spotcast") / "data" / "spotcast.duckdb"
+    return Settings(
+        environ=environ,
+        warehouse=Path(environ.get(WAREHOUSE) or default).expanduser(),
+        usd_per_cny=_positive(environ, USD_PER_CNY, 0.14),
+        price_max_age=timedelta(hours=_positive(environ, PRICE_MAX_AGE, 24.0)),
+    )
+
+
+def current_settings() -> Settings:
+    """The settings of this process."""
+    return settings_from(os.environ)
+
+
+def _positive(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise SettingsError(f"{name}={text!r}: give a number above 0, such as {default:g}")
+    return value

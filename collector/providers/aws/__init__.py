@@ -1,0 +1,31 @@
+"""AWS: spot prices per zone, published interruption bands, machine shapes, list prices."""
+
+from collector.provider import Provider
+from collector.providers.aws import (
+    availability_zones,
+    instance_type_offerings,
+    instance_types,
+    price_list,
+    spot_advisor,
+    spot_price_history,
+    website_spot,
+)
+from collector.providers.aws.client import PROVIDER_NAME, missing
+
+PROVIDER = Provider(
+    name=PROVIDER_NAME,
+    title="Amazon Web Services",
+    feeds=(
+        spot_price_history.FEED,
+        spot_advisor.FEED,
+        instance_types.FEED,
+        instance_type_offerings.FEED,
+        availability_zones.FEED,
+        price_list.FEED,
+        website_spot.FEED,
+    ),
+    default_regions=("us-east-1",),
+    missing=missing,
+)
+
+__all__ = ["PROVIDER"]

@@ -1,0 +1,182 @@
+"""Holds a manifest against a CRD as the API server does on create: schema, defaults, CEL rules.
+
+Not covered: the cost limits of CEL, and rules on a change (``oldSelf``), which need two objects. A
+rule that uses a function which is not known here fails to compile, and the test with it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "crds"
+
+QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
+OBJECT_META: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "type": "string",
+            "maxLength": 253,
+            "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        },
+        "annotations": {
+            "type": "object",
+            "propertyNames": {"pattern": QUALIFIED_NAME},
+            "additionalProperties": {"type": "string"},
+        },
+        "labels": {
+            "type": "object",
+            "propertyNames": {"pattern": QUALIFIED_NAME},
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": 63,
+                "pattern": r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
+            },
+        },
+    },
+    "required": ["name"],
+}
+"""What the API server checks of metadata itself; a CRD only says that it is an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The complaints about one manifest; ``rules`` are the CEL rules that were evaluated."""
+
+    errors: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def judge(cloud: str, manifest: Mapping[str, Any]) -> Verdict:
+    """Hold a manifest against the CRDs in the folder of that cloud."""
+    version, kind = str(manifest.get("apiVersion")), str(manifest.get("kind"))
+    schema = _schemas(cloud)[version, kind]
+    problems = [
+        f"{error.json_path}: {error.message}"
+        for error in _validator(cloud, version, kind).iter_errors(manifest)
+    ]
+    if problems:
+        # The API server evaluates rules on well-formed objects only.
+        return Verdict(tuple(problems), ())
+    results = list(_rules(schema, _with_defaults(schema, manifest), "$"))
+    return Verdict(
+        tuple(complaint for _, complaint in results if complaint),
+        tuple(rule for rule, _ in results),
+    )
+
+
+@cache
+def _schemas(cloud: str) -> dict[tuple[str, str], dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for path in sorted((FOLDER / cloud).glob("*.yaml")):
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
+        for version in spec["versions"]:
+            key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
+            found[key] = version["schema"]["openAPIV3Schema"]
+    assert found, f"no CRD of {cloud}"
+    return found
+
+
+@cache
+def _validator(cloud: str, version: str, kind: str) -> Any:
+    root = _strict(_schemas(cloud)[version, kind])
+    root["properties"] |= {
+        "apiVersion": {"const": version},
+        "kind": {"const": kind},
+        "metadata": OBJECT_META,
+    }
+    root["required"] = [*root.get("required", ()), "apiVersion", "kind", "metadata"]
+    # types-jsonschema leaves this one function without annotations.
+    validator = extend(Draft202012Validator, {"pattern": _re2_pattern})  # type: ignore[no-untyped-call]
+    validator.check_schema(root)
+    return validator(root)
+
+
+def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The structural schema as JSON schema that refuses unknown fields."""
+    strict = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-")}
+    if "properties" in schema:
+        strict["properties"] = {
+            name: _strict(inner) for name, inner in schema["properties"].items()
+        }
+    if "items" in schema:
+        strict["items"] = _strict(schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        strict["additionalProperties"] = _strict(schema["additionalProperties"])
+    elif schema.get("type") == "object" and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        strict["additionalProperties"] = False
+    if schema.get("x-kubernetes-list-type") == "set":
+        strict["uniqueItems"] = True
+    return strict
+
+
+def _re2_pattern(
+    validator: object, pattern: str, value: object, schema: object
+) -> Iterator[ValidationError]:
+    """Match by RE2, the API server's own: Python's ``$`` would let a line break pass."""
+    del validator, schema
+    matches = _compile("self[0].matches(self[1])")
+    if isinstance(value, str) and not matches.eval(data={"self": [value, pattern]}).value():
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
+    if isinstance(value, Mapping):
+        properties = schema.get("properties", {})
+        filled = {name: p["default"] for name, p in properties.items() if "default" in p}
+        others = schema.get("additionalProperties")
+        return {
+            name: _with_defaults(properties.get(name, others or {}), inner)
+            for name, inner in (filled | dict(value)).items()
+        }
+    if isinstance(value, list):
+        return [_with_defaults(schema.get("items", {}), inner) for inner in value]
+    return value
+
+
+def _rules(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[tuple[str, str | None]]:
+    """Each rule that applies, with the complaint if it does not hold."""
+    for validation in schema.get("x-kubernetes-validations", ()):
+        rule = validation["rule"]
+        if "oldSelf" not in rule:
+            result = _compile(rule).eval(data={"self": value})
+            held = result.type() == cel.Type.BOOL and result.value() is True
+            yield rule, None if held else f"{path}: {validation.get('message', rule)}"
+    if isinstance(value, dict):
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, inner in value.items():
+            yield from _rules(properties.get(name, others) or {}, inner, f"{path}.{name}")
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _rules(schema.get("items", {}), inner, f"{path}[{index}]")
+
+
+@cache
+def _compile(rule: str) -> cel.Expression:
+    return _environment().compile(rule)
+
+
+@cache
+def _environment() -> cel.Env:
+    """CEL with what Kubernetes adds and these CRDs use: the string library and ``find``."""
+    text = cel.Type.STRING
+    find = cel.FunctionDecl("find", [cel.Overload("string_find", text, [text, text], True, _find)])
+    return cel.NewEnv(
+        variables={"self": cel.Type.DYN},
+        extensions=[ext_strings.ExtStrings(), cel.CelExtension("kubernetes_regex", [find])],
+    )
+
+
+def _find(text: str, pattern: str) -> str:
+    match = re.search(pattern, text)
+    return match[0] if match else ""
