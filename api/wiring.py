@@ -4,7 +4,7 @@ Everything inside takes these as arguments; only this module and `api.settings` 
 come from.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from collector.providers.aws.client import AwsConnection
 
 from collector.http import ATTEMPTS, Fetcher
 from collector.provider import Feed, Provider, Scope, Source
@@ -23,6 +22,7 @@ from collector.providers.alibaba.client import (
     AlibabaCredentials,
     credentials_from,
 )
+from collector.providers.aws.client import AwsConnection
 from collector.replay import Recordings, ReplayServer, ReplayTransport
 from collector.run import FeedReport, run_feed
 from warehouse.runs import abandon_runs, last_success
@@ -54,10 +54,10 @@ class Connections:
 
 
 @contextmanager
-def live_connections(environ: Mapping[str, str]) -> Iterator[Connections]:
+def live_connections(environ: Mapping[str, str]) -> Generator[Connections]:
     """To the real sources, with the credentials found in ``environ``."""
     headers = {"user-agent": f"spotcast/{version('spotcast')}"}
-    with httpx.Client(timeout=TIMEOUT, headers=headers, follow_redirects=True) as client:
+    with httpx.Client(timeout=TIMEOUT, headers=headers) as client:
         by_provider: dict[str, Any] = {"aws": AwsConnection()}
         if credentials := credentials_from(environ):
             by_provider["alibaba"] = AlibabaConnection(credentials, clock=utc_now, nonce=new_nonce)
@@ -65,7 +65,7 @@ def live_connections(environ: Mapping[str, str]) -> Iterator[Connections]:
 
 
 @contextmanager
-def replay_connections(folder: Path, known: Mapping[str, Provider]) -> Iterator[Connections]:
+def replay_connections(folder: Path, known: Mapping[str, Provider]) -> Generator[Connections]:
     """To a loopback server that answers from a folder of recorded payloads."""
     recorded_as = [
         (provider.name, end, stem)

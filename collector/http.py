@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +25,7 @@ ATTEMPTS = 3
 NOT_RECORDED = "SpotcastNotRecorded"
 """The replay server's word for "no payload", found in the body of its 404."""
 
+NOT_FOUND = 404
 DENIED = {401, 403}
 UNAVAILABLE = {408, 425, 429, 500, 502, 503, 504}
 EXCERPT_LENGTH = 80
@@ -79,14 +80,15 @@ class Fetcher:
                 response = self._client.request(method, url, params=params, headers=headers)
                 if response.status_code not in accept_status:
                     check_status(response, source=source)
-        self._note(response.content)
-        return response
+                self._note(response.content)
+                return response
+        raise AssertionError("stamina leaves the loop by its last exception")
 
     @contextmanager
-    def stream(self, url: str, *, source: str) -> Iterator[Iterator[bytes]]:
+    def stream(self, url: str, *, source: str) -> Generator[Iterator[bytes]]:
         """The body at ``url`` in pieces, for what is too large to hold. Not retried half-way."""
         with translated(source), self._client.stream("GET", url) as response:
-            if response.status_code != httpx.codes.OK:
+            if not response.is_success:
                 response.read()
                 check_status(response, source=source)
             yield self._pieces(response)
@@ -102,7 +104,7 @@ class Fetcher:
 
 
 @contextmanager
-def translated(source: str) -> Iterator[None]:
+def translated(source: str) -> Generator[None]:
     """Turn httpx's exceptions into ours. The request itself (keys, signature) is left out."""
     try:
         yield
@@ -122,7 +124,7 @@ def check_status(response: httpx.Response, *, source: str) -> None:
     if response.is_success:
         return
     said = f"HTTP {status}"
-    if status == httpx.codes.NOT_FOUND and NOT_RECORDED in response.text:
+    if status == NOT_FOUND and NOT_RECORDED in response.text:
         raise NotRecordedError(source, "the folder holds no payload for this request")
     if status in DENIED:
         raise SourceDeniedError(source, f"{said}: check the credentials and their permissions")

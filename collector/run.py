@@ -19,7 +19,6 @@ from warehouse.runs import RunResult, begin_run, finish_run
 from warehouse.store import Warehouse
 from warehouse.tables import ON_DEMAND_PRICE, SIGNAL, Table
 
-
 REPEATED = (SIGNAL, ON_DEMAND_PRICE)
 """What a source says anew each time it is asked: only a change is a new fact."""
 

@@ -6,13 +6,14 @@ is stored, and a kill leaves nothing).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from warehouse.errors import (
     WarehouseBusyError,
@@ -24,6 +25,9 @@ from warehouse.migrations import check_schema, migrate
 from warehouse.tables import SIGNAL, SPOT_PRICE, Table
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
+
+ROW_GROUP = 122_880
+"""Rows in one row group of a DuckDB table: the piece that one core writes."""
 
 SEEN = {
     SPOT_PRICE.name: """
@@ -112,7 +116,7 @@ class Warehouse:
         self.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All that is done inside is stored, or nothing of it.
 
         Raises:
@@ -151,22 +155,25 @@ class Warehouse:
             keep="first",
             maintain_order=True,
         )
-        self.connection.register("incoming", unique.to_arrow())
+        # In pieces, as DuckDB reads a table of one piece on one core only.
+        pieces = unique.to_arrow().to_batches(max_chunksize=ROW_GROUP)
+        self.connection.register("incoming", pa.Table.from_batches(pieces))
         try:
-            return self._add_unknown(table, unique, only_changes or table.tracks_changes)
+            return self._add_unknown(
+                table, unique, _Sql(table, unique.columns, only_changes=only_changes)
+            )
         finally:
             self.connection.unregister("incoming")
 
-    def _add_unknown(self, table: Table, unique: pl.DataFrame, only_changes: bool) -> int:
+    def _add_unknown(self, table: Table, unique: pl.DataFrame, sql: "_Sql") -> int:
         """Insert the rows of the view ``incoming`` that are not stored; return how many.
 
         Whole batches are new, or are known, far more often than they are mixed, and an insert
         without the anti-join runs on all cores.
         """
         span = {}
-        if table.clock and not only_changes:
+        if table.clock and sql.is_bound:
             span = {"low": unique[table.clock].min(), "high": unique[table.clock].max()}
-        sql = _Sql(table, unique.columns, only_changes)
         known = self.rows(sql.count, span)[0][0]
         if known == 0:
             self.connection.execute(sql.insert)
@@ -188,11 +195,14 @@ class Warehouse:
 class _Sql:
     """The statements on a table; each identifier comes from the schema or tables.py.
 
-    ``count`` asks how many rows of the view ``incoming`` are stored already.
+    ``count`` asks how many rows of the view ``incoming`` are stored already. If it ``is_bound``,
+    it and ``insert_unknown`` take the span of time to look at, ``$low`` to ``$high``.
     """
 
-    def __init__(self, table: Table, columns: list[str], only_changes: bool) -> None:
+    def __init__(self, table: Table, columns: list[str], *, only_changes: bool) -> None:
         listed, old, same = ", ".join(columns), table.name, list(table.key)
+        only_changes = only_changes or table.tracks_changes
+        self.is_bound = bool(table.clock) and not only_changes
         if only_changes:
             clock = table.clock or ("observed_at" if "observed_at" in columns else "last_alive_at")
             identity = ", ".join(column for column in table.key if column != table.clock)
@@ -201,7 +211,7 @@ class _Sql:
                 f"(partition by {identity} order by {clock} desc) = 1)"
             )
             same = [column for column in columns if column not in {"observed_at", table.clock}]
-        elif table.clock:
+        elif self.is_bound:
             old = f"(from {table.name} where {table.clock} between $low and $high)"
         where = " and ".join(f"old.{one} is not distinct from incoming.{one}" for one in same)
         self.count = f"select count(*) from incoming semi join {old} as old on {where}"  # noqa: S608 - identifiers of our own, no values

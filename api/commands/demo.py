@@ -4,7 +4,7 @@ With a network it reads the public feeds; without one it simulates a market and 
 Either way it works on a database of its own, which is gone afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -100,7 +100,7 @@ def _simulate(path: Path, seed: int, now: datetime) -> None:
 
 
 @contextmanager
-def _framed(banner: str, color: str) -> Iterator[None]:
+def _framed(banner: str, color: str) -> Generator[None]:
     """Say what the numbers are before and after they are shown."""
     console = Console()
     console.print(Panel(banner, border_style=color))

@@ -1,6 +1,5 @@
 """``spotcast import``: files of history into the warehouse."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +12,18 @@ from api.errors import EXIT_FAILED, UsageError
 from api.output import note
 from api.settings import Settings
 from api.wiring import utc_now
-from collector.history import KINDS, FileReport, HistoryFileError, load_file
+from collector.history import KINDS, FileReport, HistoryFileError, Kind, load_file
 from warehouse.runs import abandon_runs
 from warehouse.store import Warehouse
 
 REFUSED_PRINTED = 10
 """Refused rows printed per file; more are only counted."""
 
-KindName = StrEnum("KindName", {name: name for name in KINDS})
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(KINDS)}")
+    return KINDS[name]
 
 
 def _pairs(texts: list[str], option: str) -> dict[str, str]:
@@ -32,7 +35,12 @@ def _pairs(texts: list[str], option: str) -> dict[str, str]:
 
 def import_command(
     context: typer.Context,
-    kind: Annotated[KindName, typer.Argument(help="What the files hold.")],
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            parser=_kind, metavar="KIND", help=f"What the files hold: {', '.join(KINDS)}."
+        ),
+    ],
     files: Annotated[list[Path], typer.Argument(help="Parquet or CSV files (.gz too).")],
     renamed: Annotated[
         list[str] | None,
@@ -66,7 +74,7 @@ def import_command(
             try:
                 report = load_file(
                     store,
-                    KINDS[kind.value],
+                    kind,
                     path,
                     clock=utc_now,
                     renamed=maps,

@@ -223,11 +223,10 @@ def ordered(ranked: Sequence[Ranked], sort: Sort) -> list[Ranked]:
     return known + [one for one in ranked if key(one) is None]
 
 
-def show(answer: Answer, columns: Sequence[Column], sort: Sort, limit: int, form: Format) -> None:
+def show(answer: Answer, columns: Sequence[Column], sort: Sort, limit: int, form: Format) -> bool:
     """Write the answer and, for people, what must be known about it.
 
-    Raises:
-        typer.Exit: with `EXIT_STALE` if a row shown rests on stale data.
+    Returns whether a row shown rests on stale data.
     """
     every = ordered(answer.ranking.ranked, sort)
     shown = every[:limit] if limit else every

@@ -27,6 +27,10 @@ know. AWS asks for flexibility over types; GPU families rarely offer more that a
 NAMED = 5
 """Pools named in a note; more are counted."""
 
+SLIGHT_SAVING = 0.01
+"""Share below which spot is said to save nothing: a cent in the dollar, for a machine that can be
+taken away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -95,7 +99,8 @@ def nodepool_command(
     Only amd64 unless --arch says otherwise. Read docs/karpenter.md before applying it again:
     taking a type out of the list replaces the nodes that run on it.
     """
-    if not filters.provider or not filters.regions or len(filters.regions) > 1:
+    provider = filters.provider
+    if not provider or not filters.regions or len(filters.regions) > 1:
         raise UsageError("nodepool wants --provider and one --region: a NodePool serves one region")
     filters = replace(filters, arch=filters.arch or "amd64")
     choice = choose(ask(context.obj, filters, filters.demand()), types)
@@ -109,9 +114,7 @@ def nodepool_command(
     offerings = [one.offering for one in choice.ranked]
     manifests = [render_nodepool(offerings, settings, choice.annotations())]
     if cluster:
-        manifests.append(
-            render_node_class(filters.provider, node_class, cluster=cluster, role=role)
-        )
+        manifests.append(render_node_class(provider, node_class, cluster=cluster, role=role))
     write_manifests(manifests, output)
     explain(choice)
     if choice.is_stale:
@@ -144,7 +147,9 @@ def explain(choice: Choice) -> None:
             f"list: nothing is published for them. They stand after all others."
         )
     dear = [
-        one for one in choice.ranked if one.saving_share is not None and one.saving_share < 0.01
+        one
+        for one in choice.ranked
+        if one.saving_share is not None and one.saving_share < SLIGHT_SAVING
     ]
     if dear:
         note(f"{len(dear)} of {len(choice.ranked)} pools cost as much as on demand, or more.")

@@ -135,7 +135,7 @@ class _Reader:
             )
         self._given = given
         self._now = now
-        have = {self._renamed.get(column, column) for column in file.columns} | set(given)
+        have = {self._renamed.get(column) or column for column in file.columns} | set(given)
         self.shape = _shape(file.path, kind, have)
         self._schema = schema_of(warehouse, self.shape.table)
         self._required = required_columns(warehouse, self.shape.table)
@@ -196,7 +196,7 @@ class _Reader:
             .with_columns(pl.coalesce(REASON, *reasons[len(casts) :]).alias(REASON))
             .with_columns(**self.shape.derive)
             .select(ROW, *self._schema, REASON)
-            .cast(dict(self._schema))
+            .cast(pl.Schema(self._schema))
         )
 
     def _type(self, name: str) -> pl.DataType:
@@ -227,9 +227,10 @@ def _shape(path: Path, kind: Kind, have: set[str]) -> Shape:
     for shape, lack in zip(kind.shapes, lacks, strict=True):
         if not lack:
             return shape
+    _, closest = min((len(names), names) for names in lacks)
     raise HistoryFileError(
         path,
-        f"lacks the column {', '.join(min(lacks, key=len))} of `import {kind.name}`. "
+        f"lacks the column {', '.join(closest)} of `import {kind.name}`. "
         f"It has {', '.join(sorted(have))}. Rename with --map theirs=ours, or give one value for "
         f"all rows with --set column=value",
     )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from warehouse.errors import (
     WarehouseSpaceError,
 )
 from warehouse.frames import frames_of
-from warehouse.records import Exposure, InstanceType, EndedBy, SpotPrice
+from warehouse.records import EndedBy, Exposure, InstanceType, SpotPrice
 from warehouse.store import Warehouse
 from warehouse.tables import EXPOSURE, INSTANCE_TYPE, SPOT_PRICE
 
@@ -86,8 +87,7 @@ def test_a_shape_is_stored_again_only_when_it_says_something_new(warehouse: Ware
 
 
 def _seen(shape: InstanceType, after: timedelta) -> InstanceType:
-    fields = {name: getattr(shape, name) for name in InstanceType.__slots__}
-    return InstanceType(**{**fields, "observed_at": NOW + after})
+    return replace(shape, observed_at=NOW + after)
 
 
 def test_a_machine_that_was_running_and_then_ended_is_told_twice(warehouse: Warehouse) -> None:
@@ -120,9 +120,13 @@ def test_a_machine_that_was_running_and_then_ended_is_told_twice(warehouse: Ware
 def test_a_transaction_that_fails_leaves_nothing(warehouse: Warehouse) -> None:
     frame = frames_of(warehouse, [a_price(0.5)])[0][1]
 
-    with pytest.raises(ZeroDivisionError), warehouse.transaction():
-        warehouse.append(SPOT_PRICE, frame)
-        raise ZeroDivisionError
+    def append_and_fail() -> None:
+        with warehouse.transaction():
+            warehouse.append(SPOT_PRICE, frame)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        append_and_fail()
 
     assert warehouse.rows("select count(*) from spot_price") == [(0,)]
     assert warehouse.rows("select count(*) from last_seen") == [(0,)]

@@ -1,4 +1,4 @@
-"""AWS: spot prices per zone, published interruption bands, machine shapes, list prices."""
+"""AWS: spot prices per zone, published interruption bands, list prices, machine shapes."""
 
 from collector.provider import Provider
 from collector.providers.aws import (
@@ -10,7 +10,8 @@ from collector.providers.aws import (
     spot_price_history,
     website_spot,
 )
-from collector.providers.aws.client import PROVIDER_NAME, missing
+from collector.providers.aws.client import PROVIDER_NAME
+from collector.providers.aws.credentials import missing
 
 PROVIDER = Provider(
     name=PROVIDER_NAME,
@@ -18,10 +19,10 @@ PROVIDER = Provider(
     feeds=(
         spot_price_history.FEED,
         spot_advisor.FEED,
+        price_list.FEED,
         instance_types.FEED,
         instance_type_offerings.FEED,
         availability_zones.FEED,
-        price_list.FEED,
         website_spot.FEED,
     ),
     default_regions=("us-east-1",),

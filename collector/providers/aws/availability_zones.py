@@ -1,7 +1,7 @@
-"""EC2 DescribeAvailabilityZones: what this account calls each zone.
+"""AWS' availability zones: which zone id a name means for the account that asks.
 
-AWS shuffles zone names per account in its older regions: ``us-east-1a`` of one account is
-``use1-az4``, of another ``use1-az6``. Only the id names a place.
+``us-east-1a`` is another place in each account; ``use1-az4`` is the same to all. Only the
+account itself can ask what its names mean.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,34 +10,47 @@ from typing import Any
 
 from collector.payload import members, reading, text
 from collector.provider import Feed, Scope, Source
-from collector.providers.aws.client import call, connection
+from collector.providers.aws.client import PROVIDER_NAME, connection_of
 from warehouse.records import Record, Semantics, ZoneAlias
 
 NAME = "aws.availability_zones"
-OPERATION = "describe_availability_zones"
-OWN_ACCOUNT = "self"
-"""The account whose credentials Spotcast runs with; its number is nobody else's business."""
+PERMISSION = "ec2:DescribeAvailabilityZones"
+
+ACCOUNT = "self"
+"""The account whose credentials Spotcast runs with. Its number would take another permission."""
 
 
 def collect(source: Source) -> Iterator[Record]:
-    """Yield one `ZoneAlias` per zone of the region, local zones included."""
-    client = connection(source, NAME).ec2(source.region, source=NAME)
-    answer = call(client, OPERATION, {}, source=NAME)
-    yield from parse(answer, observed_at=source.now)
+    """Yield one `ZoneAlias` per zone of the region, Local and Wavelength Zones included."""
+    yield from aliases(source, feed=NAME)
 
 
-def parse(answer: Mapping[str, Any], *, observed_at: datetime) -> Iterator[ZoneAlias]:
-    """Read the answer's zones."""
-    with reading(NAME, OPERATION):
-        zones = members(answer, "AvailabilityZones")
-    for number, zone in enumerate(zones):
-        with reading(NAME, f"zone {number}"):
+def aliases(source: Source, *, feed: str) -> Iterator[ZoneAlias]:
+    """The region's zones, on behalf of ``feed``, which an error names."""
+    # Zones that the account has not opted in to have prices and offerings too.
+    pages = connection_of(source, feed).pages(
+        feed,
+        source.region,
+        lambda ec2: [ec2.describe_availability_zones(AllAvailabilityZones=True)],
+    )
+    for page in pages:
+        yield from parse(page, region=source.region, observed_at=source.now, feed=feed)
+
+
+def parse(
+    page: Mapping[str, Any], *, region: str, observed_at: datetime, feed: str = NAME
+) -> Iterator[ZoneAlias]:
+    """Read the answer, as boto3 gives it."""
+    with reading(feed, region):
+        rows = members(page, "AvailabilityZones")
+    for row in rows:
+        with reading(feed, f"{region} zone {row.get('ZoneName', 'without a name')}"):
             alias = ZoneAlias(
-                provider="aws",
-                account=OWN_ACCOUNT,
-                region=text(zone, "RegionName"),
-                zone_name=text(zone, "ZoneName"),
-                zone_id=text(zone, "ZoneId"),
+                provider=PROVIDER_NAME,
+                account=ACCOUNT,
+                region=region,
+                zone_name=text(row, "ZoneName"),
+                zone_id=text(row, "ZoneId"),
                 source=NAME,
                 observed_at=observed_at,
             )
@@ -46,12 +59,15 @@ def parse(answer: Mapping[str, Any], *, observed_at: datetime) -> Iterator[ZoneA
 
 FEED = Feed(
     name=NAME,
-    title="EC2 zones",
-    meaning="Zone ids behind the zone names of your own account.",
+    title="AWS availability zones",
+    meaning=(
+        "Which zone id each zone name means for the account that Spotcast runs with (stored as "
+        "'self'): AWS shuffles the names per account."
+    ),
     semantics=Semantics.SAMPLE,
     cadence=timedelta(days=1),
     scope=Scope.REGION,
     collect=collect,
     needs_account=True,
-    permissions=("ec2:DescribeAvailabilityZones",),
+    permissions=(PERMISSION,),
 )

@@ -1,60 +1,45 @@
-"""boto3, hidden here: clients, pages, and what EC2's refusals mean.
+"""boto3, hidden here: one connection for all AWS feeds that need an account.
 
-Credentials are boto3's own affair: profiles, roles, web identity, SSO. boto3 is the extra
-``spotcast[aws]`` and is imported only when a feed that needs an account runs.
+boto3 finds credentials (profile, environment, SSO, web identity, container and machine roles),
+signs, retries and parses; what it raises is translated in `collector.providers.aws.refusals`. It is
+imported where it is used: without it, the feeds that need no account still run.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from collector.errors import (
-    NotOfferedError,
-    NotRecordedError,
-    SourceChangedError,
-    SourceDeniedError,
-    SourceError,
-    SourceUnavailableError,
-)
-from collector.http import NOT_RECORDED
+from collector.errors import SourceChangedError, SourceDeniedError, SourceError
 from collector.provider import Source
+from collector.providers.aws.refusals import INSTALL, SERVER_ERROR, translated
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-    from mypy_boto3_ec2 import EC2Client
+    import boto3
+    from botocore.config import Config
+    from mypy_boto3_ec2.client import EC2Client
 
 PROVIDER_NAME = "aws"
 
-ATTEMPTS = 8
-"""Tries of one call in boto3's adaptive mode, which also slows down by itself."""
+RETRIES = 8
+"""Tries after the first. Adaptive mode also slows down on its own when AWS throttles, which it
+does per account: other tools in the account feel an impatient client."""
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 30
+"""A page of 1,000 prices takes a few seconds at worst; botocore would wait for 60."""
 
-BUSY_CODES = frozenset(
-    {
-        *("RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"),
-        *("InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable"),
-        "RequestTimeout",
-    }
-)
-NOT_OFFERED_CODES = frozenset({"OptInRequired"})
-DENIED_CODES = frozenset(
-    {
-        *("UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure"),
-        *("ExpiredToken", "RequestExpired", "InvalidClientTokenId", "SignatureDoesNotMatch"),
-        *("UnrecognizedClientException", "MissingAuthenticationToken", "Blocked"),
-    }
-)
-"""EC2's common client errors (EC2 API reference, "Error codes"), by what a person must do."""
+HOME_REGION = "us-east-1"
+"""Enabled in every account, so it can say which regions are not."""
+NOT_OPTED_IN = "not-opted-in"
 
-SERVER_ERROR = 500
+Page = TypeVar("Page", bound=Mapping[str, Any])
 
 
 class AwsConnection:
-    """The way to EC2 of the account that boto3 finds.
+    """One account's way to EC2, in every region.
 
-    ``endpoint`` gives a URL for a host, for replay: then nothing looks for real credentials.
+    ``endpoint`` maps a host such as ``ec2.us-east-1.amazonaws.com`` to the URL that answers for
+    it. With one, nothing of the user is looked up: no credentials, profile, proxy or file.
     """
 
     def __init__(
@@ -62,151 +47,129 @@ class AwsConnection:
         *,
         profile: str | None = None,
         endpoint: Callable[[str], str] | None = None,
-        attempts: int = ATTEMPTS,
+        retries: int = RETRIES,
     ) -> None:
         self._profile = profile
         self._endpoint = endpoint
-        self._attempts = attempts
-        self._clients: dict[str, EC2Client] = {}
+        self._retries = retries
+        self._session: boto3.session.Session | None = None
+        self._ec2: dict[str, EC2Client] = {}
+        # A client may be shared between threads, but not the making of one.
+        self._lock = threading.Lock()
 
-    def ec2(self, region: str, *, source: str) -> "EC2Client":
-        """The EC2 client of the region, made once.
+    def ec2(self, region: str) -> "EC2Client":
+        """The region's client, made once. Making it does not touch the network.
 
         Raises:
-            SourceDeniedError: boto3 is not installed, or the profile or region is unknown to it.
+            SourceDeniedError: boto3 is not installed.
         """
-        if region not in self._clients:
-            with translated(source, "ec2"):
-                self._clients[region] = self._make(region, source)
-        return self._clients[region]
+        with self._lock:
+            if region not in self._ec2:
+                self._ec2[region] = self._made(region)
+            return self._ec2[region]
 
-    def _make(self, region: str, source: str) -> "EC2Client":
-        try:
-            import boto3  # noqa: PLC0415 - an extra, wanted only here
-            from botocore.config import Config  # noqa: PLC0415 - the same
-        except ImportError as error:
-            raise SourceDeniedError(
-                source, 'boto3 is not installed: pip install "spotcast[aws]"'
-            ) from error
-        replayed: dict[str, str] = {}
-        if self._endpoint:
-            keys = ("aws_access_key_id", "aws_secret_access_key")
-            replayed = dict.fromkeys(keys, "replay")
-            replayed["endpoint_url"] = self._endpoint(f"ec2.{region}.amazonaws.com")
-        return boto3.Session(profile_name=self._profile).client(
-            "ec2",
-            region_name=region,
-            config=Config(
-                retries={"mode": "adaptive", "max_attempts": self._attempts},
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=READ_TIMEOUT_SECONDS,
-            ),
-            **replayed,
+    def pages(
+        self, source: str, region: str, ask: Callable[["EC2Client"], Iterable[Page]]
+    ) -> Iterator[Page]:
+        """The pages that ``ask`` gets from the region's client, one by one.
+
+        ``source`` is the feed that an error names. Raises one of the `collector.errors`.
+        """
+        with translated(source, is_opted_out=lambda: self._is_opted_out(region)):
+            tokens: set[str] = set()
+            for page in ask(self.ec2(region)):
+                # botocore notices the same token twice in a row, not one from further back.
+                token = page.get("NextToken")
+                if token and token in tokens:
+                    raise SourceChangedError(source, "the same page token came twice")
+                tokens.add(token or "")
+                yield page
+
+    def _made(self, region: str) -> "EC2Client":
+        if self._session is None:
+            self._session = _isolated_session() if self._endpoint else _session(self._profile)
+        url = self._endpoint(host(region)) if self._endpoint else None
+        client = self._session.client(
+            "ec2", region_name=region, endpoint_url=url, config=self._config()
         )
+        client.meta.events.register("before-parse.ec2", _drop_error_page)
+        return client
+
+    def _config(self) -> "Config":
+        from botocore.config import Config  # noqa: PLC0415 - optional
+
+        config = Config(
+            retries={"mode": "adaptive", "max_attempts": self._retries},
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+        )
+        if self._endpoint:
+            # Neither a proxy nor the FIPS twin of a host can reach an endpoint of ours.
+            return config.merge(Config(proxies={}, use_fips_endpoint=False))
+        return config
+
+    def _is_opted_out(self, region: str) -> bool:
+        """Whether AWS says that the account has not opted in; False if it does not say."""
+        if region == HOME_REGION:
+            return False
+        asked = self.pages(
+            PROVIDER_NAME,
+            HOME_REGION,
+            lambda ec2: [ec2.describe_regions(AllRegions=True, RegionNames=[region])],
+        )
+        try:
+            regions = [one for page in asked for one in page.get("Regions", [])]
+        except SourceError:
+            return False
+        return any(one.get("OptInStatus") == NOT_OPTED_IN for one in regions)
 
 
-def connection(source: Source, name: str) -> AwsConnection:
+def connection_of(source: Source, feed: str) -> AwsConnection:
     """The connection that the wiring made.
 
     Raises:
-        SourceDeniedError: it made none.
+        SourceDeniedError: there is none.
     """
-    found = source.connections.get(PROVIDER_NAME)
-    if not isinstance(found, AwsConnection):
-        raise SourceDeniedError(name, "no AWS connection was set up")
-    return found
+    connection = source.connections.get(PROVIDER_NAME)
+    if not isinstance(connection, AwsConnection):
+        raise SourceDeniedError(feed, "no connection to AWS was set up")
+    return connection
 
 
-def pages(
-    client: "EC2Client", operation: str, asked: Mapping[str, Any], *, source: str
-) -> Iterator[Mapping[str, Any]]:
-    """Every page of a call, in order.
-
-    Raises:
-        SourceError: as `translated`; a page token that repeats is a changed source.
-    """
-    with translated(source, operation):
-        yield from client.get_paginator(operation).paginate(**asked)  # type: ignore[call-overload, misc] # stubs list each name alone
+def host(region: str) -> str:
+    """The name under which EC2 answers for a region."""
+    return f"ec2.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
 
 
-def call(
-    client: "EC2Client", operation: str, asked: Mapping[str, Any], *, source: str
-) -> Mapping[str, Any]:
-    """The answer of a call that has no pages.
-
-    Raises:
-        SourceError: as `translated`.
-    """
-    with translated(source, operation):
-        answer: Mapping[str, Any] = getattr(client, operation)(**asked)
-        return answer
-
-
-@contextmanager
-def translated(source: str, operation: str) -> Iterator[None]:
-    """Turn botocore's exceptions into ours. No message of AWS about keys is passed on."""
+def _session(profile: str | None) -> "boto3.session.Session":
     try:
-        import botocore.exceptions as boto  # noqa: PLC0415 - an extra, wanted only here
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - the same
-    except ImportError:
-        yield
-        return
+        import boto3  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise SourceDeniedError(PROVIDER_NAME, INSTALL) from error
+    return boto3.session.Session(profile_name=profile)
+
+
+def _isolated_session() -> "boto3.session.Session":
+    """A session that reads neither the user's files nor the profile named in the environment."""
     try:
-        yield
-    except boto.ClientError as error:
-        raise _refusal(source, operation, error) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError) as error:
-        raise SourceDeniedError(source, "boto3 finds no AWS credentials") from error
-    except (ResponseParserError, boto.PaginationError) as error:
-        what = str(error).splitlines()[0][:120]
-        raise SourceChangedError(source, f"{operation}: {what}") from error
-    except boto.HTTPClientError as error:
-        raise SourceUnavailableError(source, f"{operation}: {type(error).__name__}") from error
-    except boto.BotoCoreError as error:
-        raise SourceDeniedError(source, f"{operation}: {error}") from error
-
-
-def _refusal(source: str, operation: str, error: "ClientError") -> SourceError:
-    """What an error code asks of us."""
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == NOT_RECORDED:
-        return NotRecordedError(source, f"the folder holds no payload for {operation}")
-    if code in BUSY_CODES or status >= SERVER_ERROR:
-        return SourceUnavailableError(source, f"{operation}: {code} (HTTP {status})")
-    if code in NOT_OFFERED_CODES:
-        return NotOfferedError(source, "the account has not opted in to the region")
-    if code in DENIED_CODES:
-        action = "".join(word.capitalize() for word in operation.split("_"))
-        # EC2 answers AuthFailure, too, from a region that the account has not opted in to.
-        also = " (or opt in to the region)" if code == "AuthFailure" else ""
-        return SourceDeniedError(
-            source, f"{code}: check the credentials and grant ec2:{action}{also}"
-        )
-    return SourceChangedError(source, f"{operation}: {code} (HTTP {status})")
-
-
-def missing(environ: Mapping[str, str]) -> list[str]:
-    """What must be set before the account's feeds can run, in words; [] if something is.
-
-    Only what can be seen without asking anybody: a role of the machine itself is found by boto3
-    when a feed runs, so naming a feed tries it anyway.
-    """
-    names = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE")
-    containers = (
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        import boto3  # noqa: PLC0415 - optional
+        import botocore.session  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise SourceDeniedError(PROVIDER_NAME, INSTALL) from error
+    nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    return boto3.session.Session(
+        aws_access_key_id="replay",
+        aws_secret_access_key="replay",  # noqa: S106 - no secret: whoever answers does not check
+        botocore_session=botocore.session.Session(session_vars=nothing),
     )
-    if any(environ.get(name) for name in (*names, *containers)):
-        return []
-    home = Path(environ.get("HOME") or "~").expanduser()
-    files = [
-        environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials",
-        environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config",
-    ]
-    if any(Path(file).is_file() for file in files):
-        return []
-    return [
-        "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; on a machine with a "
-        "role of its own, name the feed with --feed"
-    ]
+
+
+def _drop_error_page(response_dict: dict[str, Any], **_: object) -> None:
+    """Leave only the status of a failure that a gateway wrote as HTML.
+
+    botocore does so itself if the page begins ``<html>``; any other start is a parse error to
+    it, which hides the status and is not tried again.
+    """
+    is_failure = response_dict["status_code"] >= SERVER_ERROR
+    if is_failure and not response_dict["body"].lstrip().startswith((b"<?xml", b"<Response")):
+        response_dict["body"] = b""

@@ -1,0 +1,120 @@
+"""EC2 as a test says it answers, and a source whose boto3 takes the answers for AWS' own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from collector.provider import Source
+from collector.providers.aws.client import AwsConnection
+from collector.replay import Recordings, ReplayServer
+from tests.support.loopback import Answer, source_at
+
+PAYLOADS = Path(__file__).parents[1] / "fixtures" / "payloads"
+REGION = "us-east-1"
+
+Form = dict[str, str]
+"""A request's fields as they went over the wire (``Action``, ``StartTime``), and ``path``."""
+
+
+@dataclass(slots=True)
+class Ec2:
+    """The running server: where it is, what it says now, and the requests it got."""
+
+    url: str
+    answer: Callable[[Form], Answer]
+    asked: list[Form]
+
+
+@contextmanager
+def ec2(answer: Callable[[Form], Answer]) -> Iterator[Ec2]:
+    """Answer so while the context lasts."""
+    server = _server()
+    server.answer, server.asked = answer, []
+    try:
+        yield server
+    finally:
+        server.answer = _nothing
+
+
+@cache
+def connection(url: str) -> AwsConnection:
+    """A connection to the server at ``url`` that tries nothing twice.
+
+    Made once per server, for boto3 takes a fifth of a second to read what EC2 can do. A test
+    that is throttled makes its own: botocore remembers, and would slow down all that follow.
+    """
+    return AwsConnection(endpoint=lambda host: f"{url}/{host}", retries=0)
+
+
+@contextmanager
+def aws_at(url: str, region: str = REGION, **given: Any) -> Iterator[Source]:
+    """A source whose EC2 is the server at ``url``."""
+    wired = {"connections": {"aws": connection(url)}, **given}
+    with source_at(url, region, **wired) as source:
+        yield source
+
+
+@contextmanager
+def replayed(folder: Path = PAYLOADS, region: str = REGION, **given: Any) -> Iterator[Source]:
+    """A source whose EC2 is a folder of payloads."""
+    with ReplayServer(Recordings(folder)) as server, aws_at(server.url, region, **given) as source:
+        yield source
+
+
+def reply(operation: str, content: str) -> Answer:
+    """EC2's answer to the operation, with ``content`` inside."""
+    namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+    name = f"{operation}Response"
+    return Answer(f'<?xml version="1.0"?><{name} xmlns="{namespace}">{content}</{name}>'.encode())
+
+
+def refusal(code: str, status: int, message: str = "No.") -> Answer:
+    """EC2's answer to what it will not do."""
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Answer(f"<Response><Errors>{error}</Errors></Response>".encode(), status)
+
+
+def item(**fields: str | None) -> str:
+    """One ``<item>``; a field that is None is left out."""
+    told = (f"<{name}>{value}</{name}>" for name, value in fields.items() if value is not None)
+    return f"<item>{''.join(told)}</item>"
+
+
+def _nothing(_: Form) -> Answer:
+    return refusal("InternalError", 500, "no test is asking")
+
+
+@cache
+def _server() -> Ec2:
+    """One server for all tests, so that one connection serves them all."""
+    made = Ec2("", _nothing, [])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return made
+
+
+def _handler(server: Ec2) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            form = {**dict(parse_qsl(body, keep_blank_values=True)), "path": self.path}
+            server.asked.append(form)
+            given = server.answer(form)
+            self.send_response(given.status)
+            for name, value in given.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(given.declared_size or len(given.body)))
+            self.end_headers()
+            self.wfile.write(given.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            """Say nothing."""
+
+    return Handler
