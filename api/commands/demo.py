@@ -24,7 +24,7 @@ from api.commands.nodepool import TYPES, choose, explain, write_manifests
 from api.commands.options import Filters
 from api.output import Format, Manifest, note
 from api.settings import Settings
-from api.wiring import collect, live_connections, utc_now
+from api.wiring import collect, live_connections, replay_connections, utc_now
 from collector.provider import providers
 from warehouse.frames import frames_of
 from warehouse.records import RunOutcome
@@ -53,12 +53,16 @@ def demo_command(
         bool, typer.Option("--simulated", help="Simulate even if there is a network.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = SEED,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Take the public feeds from a folder of payloads.", exists=True),
+    ] = None,
 ) -> None:
     """Show prices, a ranking of GPU offerings and a NodePool, on public or simulated data."""
     settings: Settings = context.obj
     with TemporaryDirectory(prefix="spotcast-demo-") as folder:
         path = Path(folder) / "demo.duckdb"
-        real = not simulated and _collect_public(path, settings)
+        real = not simulated and _collect_public(path, settings, replay)
         if not real:
             _simulate(path, seed, utc_now())
         banner = PUBLIC if real else SIMULATED.format(seed=seed)
@@ -66,10 +70,12 @@ def demo_command(
             _walk_through(path, settings)
 
 
-def _collect_public(path: Path, settings: Settings) -> bool:
+def _collect_public(path: Path, settings: Settings, replay: Path | None) -> bool:
     """Read the public feeds; False, and no trace of it, if any cannot be had."""
-    feeds = {feed.name: (one, feed) for one in providers().values() for feed in one.feeds}
-    with live_connections(settings.environ) as connections, Warehouse.open(path) as warehouse:
+    known = providers()
+    feeds = {feed.name: (one, feed) for one in known.values() for feed in one.feeds}
+    reached = replay_connections(replay, known) if replay else live_connections(settings.environ)
+    with reached as connections, Warehouse.open(path) as warehouse:
         reports = collect(
             warehouse,
             connections,

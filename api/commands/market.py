@@ -21,13 +21,17 @@ from warehouse.records import Offering
 from warehouse.signals import newest_signals
 from warehouse.store import Warehouse
 
-BASIS = "published"
-"""Where the risk comes from: the clouds' own published bands, not a forecast."""
+PUBLISHED, NO_RISK = "published", "none"
+"""Where the risk comes from: the clouds' own published bands, not a forecast; or nothing is
+published for any of the offerings."""
 
-BASIS_NOTE = (
-    "Risk is what the clouds publish (a share of machines over the past month, mostly per region), "
-    "not a forecast."
-)
+BASIS_NOTES = {
+    PUBLISHED: (
+        "Risk is what the clouds publish (a share of machines over the past month, mostly per "
+        "region), not a forecast."
+    ),
+    NO_RISK: "No risk is published for any of these offerings: the order is by price alone.",
+}
 
 
 class Sort(StrEnum):
@@ -54,6 +58,11 @@ class Answer:
         """Whether the price or the risk behind a row is too old to stand for now."""
         too_old = self.now - ranked.offering.price_observed_at > self.max_age
         return too_old or (ranked.hazard is not None and ranked.hazard.is_stale(self.now))
+
+    @property
+    def risk_basis(self) -> str:
+        """What stands behind the risk of the offerings."""
+        return PUBLISHED if any(one.hazard for one in self.ranking.ranked) else NO_RISK
 
     @property
     def data_as_of(self) -> datetime | None:
@@ -238,7 +247,7 @@ def show(answer: Answer, columns: Sequence[Column], sort: Sort, limit: int, form
         "now": answer.now,
         "data_as_of": answer.data_as_of,
         "is_stale": is_stale,
-        "risk_basis": BASIS,
+        "risk_basis": answer.risk_basis,
         "total": len(every),
     }
     write(form, columns, [row_of(one, answer) for one in shown], name="offerings", about=about)
@@ -294,6 +303,6 @@ def rank_command(
         restart=timedelta(minutes=restart_minutes), interruption_cost_usd=interruption_cost
     )
     answer = ask(context.obj, filters, demand)
-    note(BASIS_NOTE)
+    note(BASIS_NOTES[answer.risk_basis])
     if show(answer, RANKED, sort, limit, output):
         raise typer.Exit(EXIT_STALE)

@@ -15,7 +15,7 @@ from advisor.karpenter.nodeclass import node_class as render_node_class
 from advisor.karpenter.nodepool import NodePoolSettings
 from advisor.karpenter.nodepool import nodepool as render_nodepool
 from advisor.karpenter.requirements import cross_product_extras
-from api.commands.market import BASIS, BASIS_NOTE, Answer, ask, warn_stale
+from api.commands.market import BASIS_NOTES, Answer, ask, warn_stale
 from api.commands.options import Filters, with_filters
 from api.errors import EXIT_STALE, UsageError
 from api.output import Manifest, note
@@ -53,7 +53,7 @@ class Choice:
         """Where the choice comes from, for whoever finds the NodePool in the cluster."""
         as_of: datetime = min(one.offering.price_observed_at for one in self.ranked)
         return {
-            "spotcast.io/risk-basis": BASIS,
+            "spotcast.io/risk-basis": self.answer.risk_basis,
             "spotcast.io/data-as-of": as_of.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "spotcast.io/stale": str(self.is_stale).lower(),
             "spotcast.io/unknown-risk-pools": str(len(self.unknown_risk)),
@@ -137,7 +137,7 @@ def write_manifests(manifests: Sequence[dict[str, Any]], form: Manifest) -> None
 
 def explain(choice: Choice) -> None:
     """Say, for people, what the manifest cannot: why these, and what it also allows."""
-    note(BASIS_NOTE)
+    note(BASIS_NOTES[choice.answer.risk_basis])
     for text in choice.answer.notes:
         note(text)
     note(f"Best: {choice.ranked[0].reason()}.")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 # pyright: reportUnknownParameterType=false
 # pyarrow publishes no types.
-
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv

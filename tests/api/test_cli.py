@@ -329,12 +329,46 @@ def test_the_demo_says_loudly_that_it_is_simulated_and_ends_well(run: Run) -> No
     assert judge("aws", yaml.safe_load(document)).errors == ()
 
 
-def test_the_demo_is_the_same_for_the_same_seed(run: Run) -> None:
+def test_the_demo_on_public_feeds_says_where_they_are_from(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "payloads" / "aws"
+    folder.mkdir(parents=True)
+    sizes = [
+        {"size": size, "valueColumns": [{"name": "linux", "prices": {"USD": price}}]}
+        for size, price in (("g5.xlarge", "0.4312"), ("g6.xlarge", "0.3127"), ("p3.2xlarge", "N/A*"))
+    ]
+    region = {"region": "us-east-1", "instanceTypes": [{"type": "gpu", "sizes": sizes}]}
+    page = {"config": {"rate": "perhr", "currencies": ["USD"], "regions": [region]}}
+    (folder / "website_spot_json.json").write_text(json.dumps(page))
+    advice = {"Linux": {"g5.xlarge": {"s": 57, "r": 4}, "g6.xlarge": {"s": 61, "r": 1}}}
+    bands = [{"index": 1, "label": "5-10%"}, {"index": 4, "label": ">20%"}]
+    advisor = {"ranges": bands, "spot_advisor": {"us-east-1": advice}}
+    (folder / "spot_advisor.json").write_text(json.dumps(advisor))
+
+    ended = run("demo", "--replay", str(tmp_path / "payloads"))
+
+    assert ended.code == 0
+    assert "SIMULATED" not in ended.out
+    assert ended.out.count("Public feeds of AWS") == 2
+    assert ended.out.index("g6.xlarge") < ended.out.index("g5.xlarge")
+    assert "kind: NodePool" in ended.out
+
+
+def test_the_demo_without_public_feeds_simulates_and_says_why(run: Run, tmp_path: Path) -> None:
+    ended = run("demo", "--replay", str(tmp_path))
+
+    assert ended.code == 0
+    assert "No public feeds (aws.website_spot: the folder holds no payload" in ended.err
+    assert "SIMULATED MARKET" in ended.out
+
+
+def test_a_seed_gives_one_market_and_another_seed_another(run: Run) -> None:
     def prices(seed: str) -> list[str]:
         lines = run("demo", "--simulated", "--seed", seed).out.splitlines()
         return [line.rsplit("  ", 1)[0] for line in lines if "us-east-1" in line]
 
-    assert prices("1") != prices("2")
+    first = prices("1")
+    assert first == prices("1")
+    assert first != prices("2")
 
 
 def test_the_schema_page_goes_to_standard_output_or_a_file(run: Run, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,8 +63,9 @@ def aws_at(url: str, region: str = REGION, **given: Any) -> Iterator[Source]:
 @contextmanager
 def replayed(folder: Path = PAYLOADS, region: str = REGION, **given: Any) -> Iterator[Source]:
     """A source whose EC2 is a folder of payloads."""
-    with ReplayServer(Recordings(folder)) as server, aws_at(server.url, region, **given) as source:
-        yield source
+    with ExitStack() as stack:
+        url = _replay() if folder == PAYLOADS else _replay_of(folder, stack)
+        yield stack.enter_context(aws_at(url, region, **given))
 
 
 def reply(operation: str, content: str) -> Answer:
@@ -98,6 +99,16 @@ def _server() -> Ec2:
     made.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return made
+
+
+@cache
+def _replay() -> str:
+    """One server for the recorded payloads, for the same reason; it ends with the process."""
+    return _replay_of(PAYLOADS, ExitStack())
+
+
+def _replay_of(folder: Path, stack: ExitStack) -> str:
+    return stack.enter_context(ReplayServer(Recordings(folder))).url
 
 
 def _handler(server: Ec2) -> type[BaseHTTPRequestHandler]:
