@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 UNKNOWN = "unknown"
-WIDE = 240
-"""Columns of a table that is not written to a terminal: nothing may be cut off in a file."""
+
+
+WIDEST = 100_000
+"""Characters in a line of a table, at most."""
 
 
 class Format(StrEnum):
@@ -96,9 +98,9 @@ def _write_table(columns: Sequence[Column], rows: Rows) -> None:
                 for column in columns
             )
         )
-    console = Console(markup=False, highlight=False, soft_wrap=not sys.stdout.isatty())
-    if not sys.stdout.isatty():
-        console.width = WIDE
+    # As wide as it is: a cell that is cut off is wrong in a file and unread on a screen.
+    console = Console(markup=False, highlight=False, soft_wrap=True, width=WIDEST)
+    console.width = max(console.measure(table).maximum, 1)
     console.print(table)
 
 

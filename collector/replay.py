@@ -14,6 +14,7 @@ Files are found by name, anywhere below the folder, under a folder named like th
 Page n+1 answers the request that carries the token found in page n.
 """
 
+import gzip
 import re
 import threading
 from collections.abc import Sequence
@@ -83,6 +84,11 @@ class Recording:
             is_variant=bool(match["variant"]),
         )
 
+    def text(self) -> str:
+        """What the payload says, unpacked."""
+        body = self.path.read_bytes()
+        return (gzip.decompress(body) if self.is_packed else body).decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -114,7 +120,7 @@ class Recordings:
         if not pages or not asked.token:
             return pages[0] if pages else None
         for page, following in pairwise(pages):
-            if holds_token(page.path.read_text(encoding="utf-8"), asked.token):
+            if holds_token(page.text(), asked.token):
                 return following
         return None
 
@@ -150,6 +156,8 @@ class Recordings:
             provider = next((name for end, name in HOSTS.items() if host.endswith(end)), "alibaba")
             kinds = ("json",) if headers.get("x-acs-action") else ("xml",)
             return Asked((snake_case(operation),), provider, region, token, kinds)
+        # A price list's host names the region it is served from, its path the one it is about.
+        region = in_path["region"] if (in_path := REGION.search(path)) else region
         for provider, end, stem in self._recorded_as:
             if f"{host}{path}".endswith(end):
                 return Asked((stem,), provider, region, token, tuple(CONTENT_TYPE))

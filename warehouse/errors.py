@@ -34,7 +34,7 @@ class WarehouseCorruptError(WarehouseError):
     """The file is not a database that DuckDB can read: a person must look."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: not a readable database ({reason}). Restore it from a backup.")
+        super().__init__(f"{path}: damaged, or no database ({reason}). Restore it from a backup.")
         self.path = path
 
 

@@ -26,6 +26,9 @@ from warehouse.tables import SIGNAL, SPOT_PRICE, Table
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
 
+IN_MEMORY = Path(":memory:")
+"""What an error calls a database without a file."""
+
 ROW_GROUP = 122_880
 """Rows in one row group of a DuckDB table: the piece that one core writes."""
 
@@ -121,6 +124,7 @@ class Warehouse:
 
         Raises:
             WarehouseSpaceError: the disk is full or the file can no longer be written.
+            WarehouseCorruptError: the file is damaged.
         """
         self.connection.begin()
         try:
@@ -128,7 +132,7 @@ class Warehouse:
             self.connection.commit()
         except duckdb.IOException as error:
             self._roll_back()
-            raise WarehouseSpaceError(self.path or Path(":memory:"), str(error)) from error
+            raise _reason(self.path or IN_MEMORY, error) from error
         except BaseException:
             self._roll_back()
             raise
@@ -184,12 +188,26 @@ class Warehouse:
         return unique.height - int(known)
 
     def ask(self, question: str, given: Mapping[str, Any] | None = None) -> pl.DataFrame:
-        """Answer a query as a frame; ``given`` fills its ``$name`` parameters."""
-        return self.connection.execute(question, given or {}).pl()
+        """Answer a query as a frame; ``given`` fills its ``$name`` parameters.
+
+        Raises:
+            WarehouseCorruptError: the file is damaged.
+        """
+        try:
+            return self.connection.execute(question, given or {}).pl()
+        except duckdb.IOException as error:
+            raise _reason(self.path or IN_MEMORY, error) from error
 
     def rows(self, question: str, given: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Answer a query as rows, in the order it asks for."""
-        return self.connection.execute(question, given or {}).fetchall()
+        """Answer a query as rows, in the order it asks for.
+
+        Raises:
+            WarehouseCorruptError: the file is damaged.
+        """
+        try:
+            return self.connection.execute(question, given or {}).fetchall()
+        except duckdb.IOException as error:
+            raise _reason(self.path or IN_MEMORY, error) from error
 
 
 class _Sql:

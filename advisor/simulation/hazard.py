@@ -31,11 +31,12 @@ class Regime(IntEnum):
     SQUEEZE = 2
 
 
-OWN_CHAIN = (1 / 40, 1 / 10, 1 / 15, 1 / 1.5)
+OWN_CHAIN = (1 / 48, 1 / 18, 1 / 24, 1 / 1.5)
 SHARED_CHAIN = (1 / 240, 1 / 8, 1 / 20, 1 / 1.0)
 """Rates of calm to tight, tight to calm, tight to squeeze, squeeze to tight. A pool's own chain
-forgets within a day, as the traces do: the daily log rate's autocorrelation is .28-.51 after one
-day and .08-.22 after two. Shared trouble is rare and short."""
+forgets within a day or two, as the traces do: the daily log rate's autocorrelation is .28-.51
+after one day and .08-.22 after two, the daily rate's coefficient of variation .53-.79. Shared
+trouble is rare and short."""
 
 WEIGHT = np.array([1.0, 8.0, 30.0])
 """Hazard by regime. With the levels below, a usual V100 pool moves from 0.01 to 0.4 an hour, and an

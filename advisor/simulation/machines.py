@@ -25,7 +25,7 @@ WAVE_PART: Final = 0.95
 """The part of an established machine's hazard that comes in waves. Chosen with `WAVE_REACH`:
 of the interruptions with another in the pool within the hour, nine of ten have it within 3 min."""
 
-WAVE_REACH: Final = 0.85
+WAVE_REACH: Final = 0.9
 """The chance that a wave takes a given machine of the pool; chosen with `WAVE_PART`."""
 
 WAVE_HOURS: Final = 3 / 60

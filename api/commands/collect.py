@@ -30,7 +30,7 @@ PROVIDER_COLUMNS = (
     Column("title", "WHAT"),
     Column("state", "STATE"),
     Column("cadence_minutes", "EVERY MIN", "{:g}".format, is_right=True),
-    Column("missing", "TO SET UP"),
+    Column("off_because", "OFF BECAUSE", is_wide=True),
     Column("meaning", "MEANING", is_wide=True),
 )
 
@@ -130,8 +130,11 @@ def providers_command(context: typer.Context, output: Output = Format.TABLE) -> 
     """List every cloud and feed: what is set up, and what to set for the rest."""
     settings: Settings = context.obj
     rows: list[dict[str, object]] = []
+    to_do = []
     for provider in providers().values():
         missing = provider.missing(settings.environ)
+        if missing:
+            to_do.append(f"{provider.title}: to set it up, {'; '.join(missing)}.")
         for feed in provider.feeds:
             lacks = missing if feed.needs_account else []
             state = "off" if feed.opt_in else "ready"
@@ -145,8 +148,11 @@ def providers_command(context: typer.Context, output: Output = Format.TABLE) -> 
                     "cadence_minutes": feed.cadence.total_seconds() / 60,
                     "semantics": feed.semantics.value,
                     "permissions": " ".join(feed.permissions),
-                    "missing": "; ".join(lacks) or feed.opt_in or "",
+                    "missing": "; ".join(lacks),
+                    "off_because": feed.opt_in or "",
                     "meaning": feed.meaning,
                 }
             )
     write(output, PROVIDER_COLUMNS, rows, name="feeds", about={})
+    for text in to_do:
+        note(text)

@@ -121,6 +121,17 @@ def test_a_table_shows_unknown_as_unknown(run: Run, fresh: str) -> None:
     assert rows[3].count("unknown") == 3
 
 
+def test_a_table_is_as_wide_as_it_is_in_a_narrow_window(
+    run: Run, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+
+    ended = run("rank", "-o", "wide", "-w", fresh)
+
+    assert "…" not in ended.out
+    assert "aws.spot_price_history" in ended.out
+
+
 def test_csv_has_a_row_per_offering_and_empty_for_unknown(run: Run, fresh: str) -> None:
     ended = run("price", "-o", "csv", "-w", fresh)
 
@@ -334,7 +345,11 @@ def test_the_demo_on_public_feeds_says_where_they_are_from(run: Run, tmp_path: P
     folder.mkdir(parents=True)
     sizes = [
         {"size": size, "valueColumns": [{"name": "linux", "prices": {"USD": price}}]}
-        for size, price in (("g5.xlarge", "0.4312"), ("g6.xlarge", "0.3127"), ("p3.2xlarge", "N/A*"))
+        for size, price in (
+            ("g5.xlarge", "0.4312"),
+            ("g6.xlarge", "0.3127"),
+            ("p3.2xlarge", "N/A*"),
+        )
     ]
     region = {"region": "us-east-1", "instanceTypes": [{"type": "gpu", "sizes": sizes}]}
     page = {"config": {"rate": "perhr", "currencies": ["USD"], "regions": [region]}}

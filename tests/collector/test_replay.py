@@ -89,5 +89,22 @@ def test_a_page_token_leads_to_the_page_behind_the_one_that_holds_it(tmp_path: P
     assert "SpotcastNotRecorded" in ec2(tmp_path, "us-east-1", NextToken="nobody gave this")
 
 
+def test_the_path_of_a_plain_url_names_the_region_before_its_host_does(tmp_path: Path) -> None:
+    payload(tmp_path, "public/eu-west-1/data.json", b'"west"')
+    payload(tmp_path, "public/us-east-1/data.json", b'"east"')
+    host = "https://pricing.us-east-1.example"
+
+    assert get(tmp_path, f"{host}/lists/eu-west-1/data.json") == b'"west"'
+    assert get(tmp_path, f"{host}/lists/us-east-1/data.json") == b'"east"'
+
+
+def test_a_packed_page_is_searched_for_its_token_too(tmp_path: Path) -> None:
+    first = gzip.compress(b"<nextToken>one</nextToken>")
+    payload(tmp_path, "aws/describe_things.page1.xml.gz", first)
+    payload(tmp_path, "aws/describe_things.page2.xml", b"<nextToken/>")
+
+    assert ec2(tmp_path, "us-east-1", NextToken="one") == "<nextToken/>"
+
+
 def test_operations_are_spelled_as_python_spells_names() -> None:
     assert snake_case("DescribeSpotPriceHistory") == "describe_spot_price_history"

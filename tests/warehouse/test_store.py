@@ -182,10 +182,27 @@ def test_a_file_that_is_no_database_is_reported_and_left_as_it_was(tmp_path: Pat
     path = tmp_path / "spotcast.duckdb"
     path.write_bytes(b"not a database" * 1000)
 
-    with pytest.raises(WarehouseCorruptError, match="not a readable database"):
+    with pytest.raises(WarehouseCorruptError, match="damaged, or no database"):
         Warehouse.open(path)
 
     assert path.read_bytes() == b"not a database" * 1000
+
+
+def test_damage_inside_a_file_is_told_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "spotcast.duckdb"
+    with Warehouse.open(path) as made:
+        append(made, *(a_price(0.5, effective_at=NOW + hour * HOUR) for hour in range(5_000)))
+    with path.open("r+b") as file:
+        # Past the three headers of 4 KiB the data blocks begin.
+        file.seek(3 * 4096 + 1000)
+        file.write(b"garbage" * 60_000)
+
+    def read() -> None:
+        with Warehouse.open(path, read_only=True) as damaged:
+            damaged.rows("select sum(price_per_hour), max(instance_type) from spot_price")
+
+    with pytest.raises(WarehouseCorruptError, match="Restore it from a backup"):
+        read()
 
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from warehouse.records import RunOutcome
 from warehouse.runs import RunResult
 from warehouse.store import Warehouse
 
+REGION = "us-west-1"
+"""A small region: its offerings are read in a fifth of the time."""
 FEEDS = (instance_types.FEED, instance_type_offerings.FEED, availability_zones.FEED)
 
 
@@ -34,7 +36,10 @@ def collected(moto: str) -> Iterator[tuple[Warehouse, dict[str, RunResult]]]:
     """All three feeds run once against it: what is stored, and what came of each run."""
     # moto tells the region by the signature, so one address serves for every host.
     account = AwsConnection(endpoint=lambda _: moto, retries=0)
-    with Warehouse.in_memory() as warehouse, aws_at(moto, connections={"aws": account}) as source:
+    with (
+        Warehouse.in_memory() as warehouse,
+        aws_at(moto, REGION, connections={"aws": account}) as source,
+    ):
         yield warehouse, {feed.name: run(warehouse, feed, source).result for feed in FEEDS}
 
 
@@ -78,5 +83,5 @@ def test_offerings_shapes_and_zones_fit_together(
     """)
 
     assert offered == zones
-    assert len(zones) == 6
+    assert len(zones) == 2
     assert without_shape == []

@@ -201,7 +201,8 @@ def test_a_refused_run_is_recorded_as_failed_and_stores_nothing(kind: str) -> No
     answer, _, words = REFUSALS[kind]
 
     with ec2(lambda _: answer) as server, Warehouse.in_memory() as warehouse:
-        with aws_at(server.url, connections={"aws": unhurried(server.url)}) as source:
+        account = unhurried(server.url) if kind == "throttled" else connection(server.url)
+        with aws_at(server.url, connections={"aws": account}) as source:
             result = run(warehouse, FEED, source).result
         left = stored(warehouse)
 
