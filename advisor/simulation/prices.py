@@ -119,28 +119,25 @@ def spot_prices(
     is_aws = np.array([one.pool.provider == "aws" for one in pools])
     changes = _change_points(paths, np.flatnonzero(is_aws), rng)
     samples = _samples(paths, np.flatnonzero(~is_aws), start, now)
-    row, hours, price = (np.concatenate(both) for both in zip(changes, samples, strict=True))
+    row = np.concatenate([changes[0], samples[0]])
+    hours = np.concatenate([changes[1], samples[1]])
+    price = np.concatenate([changes[2], samples[2]])
     order = np.lexsort((hours, row))
     row, hours, price = row[order], hours[order], price[order]
-    newest = np.append(row[1:] != row[:-1], True)
+    newest = pl.Series(np.append(row[1:] != row[:-1], True))
     semantics = np.where(is_aws, Semantics.CHANGE_POINT.value, Semantics.SAMPLE.value)
-    currency = np.array([CURRENCY[one.pool.provider] for one in pools])
-    effective_at = times(start, hours)
-    return (
-        pl.DataFrame(
-            {
-                **pool_columns([one.pool for one in pools], row),
-                "effective_at": effective_at,
-                "price_per_hour": price,
-                "currency": currency[row],
-                "semantics": semantics[row],
-                "source": pl.repeat(SOURCE, len(row), eager=True),
-                "newest": newest,
-            }
-        )
-        .with_columns(observed_at=pl.when("newest").then(pl.lit(now)).otherwise("effective_at"))
-        .drop("newest")
+    frame = pl.DataFrame(
+        {
+            **pool_columns([one.pool for one in pools], row),
+            "effective_at": times(start, hours),
+            "price_per_hour": price,
+            "currency": np.array([CURRENCY[one.pool.provider] for one in pools])[row],
+            "semantics": semantics[row],
+            "source": pl.repeat(SOURCE, len(row), eager=True),
+        }
     )
+    known_at = pl.when(newest).then(pl.lit(now)).otherwise("effective_at")
+    return frame.with_columns(observed_at=known_at)
 
 
 def _change_points(

@@ -19,7 +19,7 @@ sells none of the families. Alibaba: "Regions and zones" in the ECS documentatio
 
 @dataclass(frozen=True, slots=True)
 class MarketSettings:
-    """The choices behind one simulated market; the defaults give about 290 pools over 30 days.
+    """The choices behind one simulated market; the defaults give 264 pools over 30 days.
 
     ``days`` is the length of the history: the window of the published interruption rates.
     ``zones_per_region`` is how many zones sell a family at most; two show siblings and keep a

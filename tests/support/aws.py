@@ -87,6 +87,40 @@ def item(**fields: str | None) -> str:
     return f"<item>{''.join(told)}</item>"
 
 
+def price_row(**changed: str | None) -> str:
+    """A row of spot prices; a field that is None is left out."""
+    fields: dict[str, str | None] = {
+        "instanceType": "g5.xlarge",
+        "productDescription": "Linux/UNIX",
+        "spotPrice": "0.400000",
+        "timestamp": "2026-11-23T18:00:00.000Z",
+        "availabilityZone": "us-east-1a",
+        "availabilityZoneId": "use1-az4",
+    }
+    return item(**{**fields, **changed})
+
+
+def prices(*rows: str, following: str = "") -> Answer:
+    """A page of spot prices; ``following`` is the next page's token."""
+    rows_and_token = f"<spotPriceHistorySet>{''.join(rows)}</spotPriceHistorySet>"
+    return reply("DescribeSpotPriceHistory", f"{rows_and_token}<nextToken>{following}</nextToken>")
+
+
+def zones(**ids: str) -> Answer:
+    """The account's zones, by name (``us_east_1a`` for us-east-1a)."""
+    rows = "".join(
+        item(zoneName=name.replace("_", "-"), zoneId=zone_id) for name, zone_id in ids.items()
+    )
+    return reply(
+        "DescribeAvailabilityZones", f"<availabilityZoneInfo>{rows}</availabilityZoneInfo>"
+    )
+
+
+def script(**answers: Answer) -> Callable[[Form], Answer]:
+    """A server that answers each operation, and refuses those it is not told about."""
+    return lambda form: answers.get(form["Action"], refusal("InvalidAction", 400))
+
+
 def _nothing(_: Form) -> Answer:
     return refusal("InternalError", 500, "no test is asking")
 

@@ -62,8 +62,11 @@ def test_zones_that_are_not_opted_in_are_asked_for_too() -> None:
     ],
 )
 def test_an_answer_of_another_form_is_reported(answer: Answer, words: str) -> None:
-    with ec2(lambda _: answer) as server, aws_at(server.url) as source:
-        with pytest.raises(SourceChangedError) as raised:
-            list(FEED.collect(source))
+    with (
+        ec2(lambda _: answer) as server,
+        aws_at(server.url) as source,
+        pytest.raises(SourceChangedError) as raised,
+    ):
+        list(FEED.collect(source))
 
     assert words in str(raised.value)

@@ -18,9 +18,11 @@ ZONES = reply("DescribeAvailabilityZones", f"<availabilityZoneInfo>{ZONE}</avail
 
 def refused(account: AwsConnection) -> SourceError:
     """What a feed says with this connection, which must fail before it reaches EC2."""
-    with aws_at("http://127.0.0.1:9", connections={"aws": account}) as source:
-        with pytest.raises(SourceError) as raised:
-            list(FEED.collect(source))
+    with (
+        aws_at("http://127.0.0.1:9", connections={"aws": account}) as source,
+        pytest.raises(SourceError) as raised,
+    ):
+        list(FEED.collect(source))
     return raised.value
 
 
@@ -150,9 +152,11 @@ def test_a_role_that_may_not_be_assumed_is_denied(
 def test_a_name_that_is_no_region_is_denied() -> None:
     own = connection("http://127.0.0.1:9")
 
-    with aws_at("http://127.0.0.1:9", "us east 1", connections={"aws": own}) as source:
-        with pytest.raises(SourceDeniedError, match="us east 1"):
-            list(FEED.collect(source))
+    with (
+        aws_at("http://127.0.0.1:9", "us east 1", connections={"aws": own}) as source,
+        pytest.raises(SourceDeniedError, match="us east 1"),
+    ):
+        list(FEED.collect(source))
 
 
 def test_a_request_that_botocore_does_not_know_is_reported() -> None:
@@ -163,13 +167,12 @@ def test_a_request_that_botocore_does_not_know_is_reported() -> None:
         list(own.pages("a.feed", "us-east-1", lambda ec2: [ec2.describe_regions(**wrong)]))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("endpoint", [None, lambda name: f"http://127.0.0.1:9/{name}"])
+@pytest.mark.parametrize("own", [AwsConnection(), AwsConnection(endpoint=str)])
 def test_without_boto3_the_message_says_what_to_install(
-    endpoint: None, monkeypatch: pytest.MonkeyPatch
+    own: AwsConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [one for one in sys.modules if one.split(".")[0] in {"boto3", "botocore"}]:
         monkeypatch.setitem(sys.modules, name, None)
-    own = AwsConnection(endpoint=endpoint)
 
     error = refused(own)
     with pytest.raises(SourceDeniedError) as raised:

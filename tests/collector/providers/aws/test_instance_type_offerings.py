@@ -14,9 +14,9 @@ def offered(zone: str, instance_type: str) -> AvailableType:
     return AvailableType(Pool("aws", "us-east-1", zone, instance_type), NAME, NOW)
 
 
-def offerings(*rows: str, token: str = "") -> Answer:
+def offerings(*rows: str, following: str = "") -> Answer:
     content = f"<instanceTypeOfferingSet>{''.join(rows)}</instanceTypeOfferingSet>"
-    return reply("DescribeInstanceTypeOfferings", f"{content}<nextToken>{token}</nextToken>")
+    return reply("DescribeInstanceTypeOfferings", f"{content}<nextToken>{following}</nextToken>")
 
 
 def test_the_recorded_offerings_become_pools_by_zone_id() -> None:
@@ -50,7 +50,7 @@ def test_all_pages_are_asked_for_by_zone_id() -> None:
     one, other = (item(instanceType=name, location="use1-az4") for name in ("g5.large", "g6.large"))
 
     def answer(form: Form) -> Answer:
-        return offerings(other) if "NextToken" in form else offerings(one, token="two")
+        return offerings(other) if "NextToken" in form else offerings(one, following="two")
 
     with ec2(answer) as server, aws_at(server.url) as source:
         records = list(FEED.collect(source))
@@ -71,8 +71,11 @@ def test_all_pages_are_asked_for_by_zone_id() -> None:
     ],
 )
 def test_an_answer_of_another_form_is_reported(answer: Answer, words: str) -> None:
-    with ec2(lambda _: answer) as server, aws_at(server.url) as source:
-        with pytest.raises(SourceChangedError) as raised:
-            list(FEED.collect(source))
+    with (
+        ec2(lambda _: answer) as server,
+        aws_at(server.url) as source,
+        pytest.raises(SourceChangedError) as raised,
+    ):
+        list(FEED.collect(source))
 
     assert words in str(raised.value)

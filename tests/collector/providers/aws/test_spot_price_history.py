@@ -1,6 +1,5 @@
 """AWS' spot prices: what is asked, what becomes of a row, and what is refused."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,7 +9,7 @@ import pytest
 
 from collector.errors import SourceChangedError, SourceError
 from collector.providers.aws.spot_price_history import FEED, LONGEST_WINDOW, NAME, collect
-from tests.support.aws import PAYLOADS, Form, aws_at, ec2, item, refusal, replayed, reply
+from tests.support.aws import PAYLOADS, Form, aws_at, ec2, refusal, replayed
 from tests.support.loopback import NOW, Answer, run, stored
 from warehouse.records import Pool, RunOutcome, Semantics, SpotPrice
 from warehouse.runs import last_success
@@ -29,38 +28,6 @@ def price(zone: str, effective_at: datetime, price_per_hour: float) -> SpotPrice
         source=NAME,
         observed_at=NOW,
     )
-
-
-def row(**changed: str | None) -> str:
-    """A row of the answer; a field that is None is left out."""
-    fields: dict[str, str | None] = {
-        "instanceType": "g5.xlarge",
-        "productDescription": "Linux/UNIX",
-        "spotPrice": "0.400000",
-        "timestamp": "2026-11-23T18:00:00.000Z",
-        "availabilityZone": "us-east-1a",
-        "availabilityZoneId": "use1-az4",
-    }
-    return item(**{**fields, **changed})
-
-
-def prices(*rows: str, token: str = "") -> Answer:
-    rows_and_token = f"<spotPriceHistorySet>{''.join(rows)}</spotPriceHistorySet>"
-    return reply(OPERATION, f"{rows_and_token}<nextToken>{token}</nextToken>")
-
-
-def zones(**ids: str) -> Answer:
-    rows = "".join(
-        item(zoneName=name.replace("_", "-"), zoneId=zone_id) for name, zone_id in ids.items()
-    )
-    return reply(
-        "DescribeAvailabilityZones", f"<availabilityZoneInfo>{rows}</availabilityZoneInfo>"
-    )
-
-
-def script(**answers: Answer) -> Callable[[Form], Answer]:
-    """A server that answers each operation, and refuses those it is not told about."""
-    return lambda form: answers.get(form["Action"], refusal("InvalidAction", 400))
 
 
 def test_the_recorded_pages_become_the_prices_of_plain_linux() -> None:
@@ -94,7 +61,7 @@ def test_a_second_run_stores_nothing_new_but_sees_every_pool_again() -> None:
 
 def test_the_first_request_asks_for_the_linux_prices_in_force_now() -> None:
     with (
-        ec2(script(DescribeSpotPriceHistory=prices(row()))) as server,
+        ec2(script(DescribeSpotPriceHistory=prices(price_row()))) as server,
         aws_at(server.url) as source,
     ):
         list(FEED.collect(source))
@@ -115,7 +82,7 @@ def test_the_first_request_asks_for_the_linux_prices_in_force_now() -> None:
 def test_a_later_run_asks_for_the_changes_since_an_hour_before_the_last_success() -> None:
     with (
         Warehouse.in_memory() as warehouse,
-        ec2(script(DescribeSpotPriceHistory=prices(row()))) as server,
+        ec2(script(DescribeSpotPriceHistory=prices(price_row()))) as server,
         aws_at(server.url) as source,
     ):
         run(warehouse, FEED, source)
@@ -137,7 +104,7 @@ def test_no_more_is_asked_for_than_aws_keeps(
     window = first_window or timedelta(0)
 
     with (
-        ec2(script(DescribeSpotPriceHistory=prices(row()))) as server,
+        ec2(script(DescribeSpotPriceHistory=prices(price_row()))) as server,
         aws_at(server.url, since=since) as source,
     ):
         list(collect(source, first_window=window))
@@ -150,7 +117,7 @@ def test_a_first_run_can_be_told_to_fetch_the_past() -> None:
 
     with (
         Warehouse.in_memory() as warehouse,
-        ec2(script(DescribeSpotPriceHistory=prices(row()))) as server,
+        ec2(script(DescribeSpotPriceHistory=prices(price_row()))) as server,
         aws_at(server.url) as source,
     ):
         run(warehouse, feed, source)
@@ -160,9 +127,9 @@ def test_a_first_run_can_be_told_to_fetch_the_past() -> None:
 
 def test_each_page_is_asked_for_with_the_token_of_the_one_before() -> None:
     pages = {
-        None: prices(row(spotPrice="0.1"), token="one+/="),
-        "one+/=": prices(row(spotPrice="0.2"), token="two"),
-        "two": prices(row(spotPrice="0.3")),
+        None: prices(price_row(spotPrice="0.1"), following="one+/="),
+        "one+/=": prices(price_row(spotPrice="0.2"), following="two"),
+        "two": prices(price_row(spotPrice="0.3")),
     }
 
     with ec2(lambda form: pages[form.get("NextToken")]) as server, aws_at(server.url) as source:
@@ -173,24 +140,27 @@ def test_each_page_is_asked_for_with_the_token_of_the_one_before() -> None:
 
 @pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"]])
 def test_a_page_token_that_comes_back_is_reported_not_followed(tokens: list[str]) -> None:
-    answers = iter([prices(row(), token=token) for token in tokens])
+    answers = iter([prices(price_row(), following=token) for token in tokens])
 
-    with ec2(lambda _: next(answers)) as server, aws_at(server.url) as source:
-        with pytest.raises(SourceChangedError, match="the same page token came twice"):
-            list(FEED.collect(source))
+    with (
+        ec2(lambda _: next(answers)) as server,
+        aws_at(server.url) as source,
+        pytest.raises(SourceChangedError, match="the same page token came twice"),
+    ):
+        list(FEED.collect(source))
 
     assert len(server.asked) == len(tokens)
 
 
 def test_the_zones_are_asked_for_once_and_only_if_a_row_has_no_id() -> None:
-    nameless = row(availabilityZoneId=None)
-    pages = {None: prices(row(), token="two"), "two": prices(nameless, token="three")}
+    nameless = price_row(availabilityZoneId=None)
+    pages = {None: prices(price_row(), following="two"), "two": prices(nameless, following="three")}
     asked_zones = zones(us_east_1a="use1-az2")
 
     def answer(form: Form) -> Answer:
         if form["Action"] == "DescribeAvailabilityZones":
             return asked_zones
-        return pages.get(form.get("NextToken"), prices(nameless, row(availabilityZoneId="")))
+        return pages.get(form.get("NextToken"), prices(nameless, price_row(availabilityZoneId="")))
 
     with ec2(answer) as server, aws_at(server.url) as source:
         told = [one.pool.zone for one in FEED.collect(source) if isinstance(one, SpotPrice)]
@@ -206,7 +176,7 @@ def test_the_zones_are_asked_for_once_and_only_if_a_row_has_no_id() -> None:
 
 def test_a_zone_name_that_nothing_explains_is_kept() -> None:
     answers = script(
-        DescribeSpotPriceHistory=prices(row(availabilityZoneId=None)),
+        DescribeSpotPriceHistory=prices(price_row(availabilityZoneId=None)),
         DescribeAvailabilityZones=zones(us_east_1f="use1-az5"),
     )
 
@@ -230,7 +200,7 @@ def test_a_folder_without_zones_still_gives_prices(tmp_path: Path) -> None:
 
 def test_prices_without_ids_fail_if_the_zones_are_refused() -> None:
     answers = script(
-        DescribeSpotPriceHistory=prices(row(availabilityZoneId=None)),
+        DescribeSpotPriceHistory=prices(price_row(availabilityZoneId=None)),
         DescribeAvailabilityZones=refusal("UnauthorizedOperation", 403),
     )
 
@@ -239,13 +209,15 @@ def test_prices_without_ids_fail_if_the_zones_are_refused() -> None:
 
     assert (result.outcome, result.error) == (
         RunOutcome.FAILED,
-        "aws.spot_price_history: DescribeAvailabilityZones was refused: UnauthorizedOperation: the "
-        "policy of its user or role does not allow it (needs ec2:DescribeAvailabilityZones)",
+        (
+            "aws.spot_price_history: DescribeAvailabilityZones was refused: UnauthorizedOperation: "
+            "the policy of its user or role does not allow it (needs ec2:DescribeAvailabilityZones)"
+        ),
     )
 
 
 def test_the_classic_and_the_vpc_name_of_linux_are_one_product() -> None:
-    rows = [row(), row(productDescription="Linux/UNIX (Amazon VPC)")]
+    rows = [price_row(), price_row(productDescription="Linux/UNIX (Amazon VPC)")]
 
     with (
         Warehouse.in_memory() as warehouse,
@@ -259,7 +231,7 @@ def test_the_classic_and_the_vpc_name_of_linux_are_one_product() -> None:
 
 def test_other_products_are_left_out_even_those_the_model_does_not_know() -> None:
     products = ["Windows", "SUSE Linux (Amazon VPC)", "Plan 9", "Linux/UNIX"]
-    rows = [row(productDescription=product) for product in products]
+    rows = [price_row(productDescription=product) for product in products]
 
     with (
         ec2(script(DescribeSpotPriceHistory=prices(*rows))) as server,
@@ -272,7 +244,7 @@ def test_other_products_are_left_out_even_those_the_model_does_not_know() -> Non
 
 def test_prices_in_china_are_in_yuan_and_come_from_its_own_host() -> None:
     with (
-        ec2(script(DescribeSpotPriceHistory=prices(row()))) as server,
+        ec2(script(DescribeSpotPriceHistory=prices(price_row()))) as server,
         aws_at(server.url, "cn-north-1") as source,
     ):
         told = [one.currency for one in FEED.collect(source) if isinstance(one, SpotPrice)]
@@ -281,81 +253,13 @@ def test_prices_in_china_are_in_yuan_and_come_from_its_own_host() -> None:
     assert server.asked[0]["path"] == "/ec2.cn-north-1.amazonaws.com.cn"
 
 
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"spotPrice": None}, "missing 'SpotPrice'"),
-        ({"spotPrice": None, "price": "0.4"}, "missing 'SpotPrice'"),
-        ({"spotPrice": ""}, "SpotPrice is '', not a number"),
-        ({"spotPrice": "N/A"}, "SpotPrice is 'N/A', not a number"),
-        ({"instanceType": None}, "missing 'InstanceType'"),
-        ({"timestamp": None}, "missing 'Timestamp'"),
-        ({"productDescription": None}, "missing 'ProductDescription'"),
-        (
-            {"availabilityZone": None, "availabilityZoneId": None},
-            "missing 'AvailabilityZone'",
-        ),
-    ],
-)
-def test_a_row_of_another_form_is_reported_with_its_place(
-    changed: dict[str, str | None], words: str
-) -> None:
-    answers = script(
-        DescribeSpotPriceHistory=prices(row(), row(instanceType="g6.xlarge") + row(**changed)),
-        DescribeAvailabilityZones=zones(us_east_1a="use1-az2"),
-    )
-    fields = {"availabilityZone": "us-east-1a", "instanceType": "g5.xlarge"}
-    place = [value for name, value in fields.items() if changed.get(name, value)]
-
-    with ec2(answers) as server, aws_at(server.url) as source:
-        with pytest.raises(SourceChangedError) as raised:
-            list(FEED.collect(source))
-
-    assert str(raised.value).startswith(
-        f"aws.spot_price_history: {' '.join(['us-east-1', *place])}"
-    )
-    assert str(raised.value).endswith(words)
-
-
-def test_a_list_under_another_name_is_reported() -> None:
-    renamed = reply(OPERATION, f"<priceHistorySet>{row()}</priceHistorySet>")
-
-    with ec2(script(DescribeSpotPriceHistory=renamed)) as server, aws_at(server.url) as source:
-        with pytest.raises(SourceChangedError, match="us-east-1: missing 'SpotPriceHistory'"):
-            list(FEED.collect(source))
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"spotPrice": "-0.1"}, "price_per_hour -0.1 is not above 0"),
-        ({"spotPrice": "0.000000"}, "stands for an unknown price"),
-        ({"spotPrice": "NaN"}, "price_per_hour NaN is not a finite number"),
-        ({"spotPrice": "Infinity"}, "price_per_hour inf is not a finite number"),
-        ({"spotPrice": "40000"}, "is more than any machine costs"),
-        ({"timestamp": "2026-11-23T19:00:00.000Z"}, "is in the future"),
-        ({"timestamp": "1970-01-01T00:00:00.000Z"}, "is before the first spot market"),
-        ({"timestamp": "yesterday"}, "a value cannot be read"),
-        ({"instanceType": ""}, "instance_type  is blank"),
-        ({"spotPrice": None}, "missing 'SpotPrice'"),
-    ],
-)
-def test_nothing_of_a_page_that_cannot_be_true_is_stored(
-    changed: dict[str, str | None], words: str
-) -> None:
-    answers = script(DescribeSpotPriceHistory=prices(row(), row(**changed)))
-
-    with ec2(answers) as server, aws_at(server.url) as source, Warehouse.in_memory() as warehouse:
-        result = run(warehouse, FEED, source).result
-        left = stored(warehouse)
-
-    assert (result.outcome, left) == (RunOutcome.FAILED, {})
-    assert words in (result.error or "")
-
-
 def test_a_second_page_that_fails_leaves_nothing_of_the_first() -> None:
     def answer(form: Form) -> Answer:
-        return refusal("InternalError", 500) if "NextToken" in form else prices(row(), token="two")
+        return (
+            refusal("InternalError", 500)
+            if "NextToken" in form
+            else prices(price_row(), following="two")
+        )
 
     with ec2(answer) as server, aws_at(server.url) as source, Warehouse.in_memory() as warehouse:
         result = run(warehouse, FEED, source).result
@@ -366,6 +270,8 @@ def test_a_second_page_that_fails_leaves_nothing_of_the_first() -> None:
 
 
 def test_without_a_connection_the_feed_says_so() -> None:
-    with aws_at("http://127.0.0.1:9", connections={}) as source:
-        with pytest.raises(SourceError, match="no connection to AWS was set up"):
-            list(FEED.collect(source))
+    with (
+        aws_at("http://127.0.0.1:9", connections={}) as source,
+        pytest.raises(SourceError, match="no connection to AWS was set up"),
+    ):
+        list(FEED.collect(source))
