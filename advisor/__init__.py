@@ -5,7 +5,16 @@
 
 from advisor.demand import Demand
 from advisor.policy import Policy
-from advisor.published_risk import Hazard, published_hazards
+from advisor.published_risk import DEFINITIONS, Hazard, published_hazards
 from advisor.ranking import Ranked, Ranking, rank
 
-__all__ = ["Demand", "Hazard", "Policy", "Ranked", "Ranking", "published_hazards", "rank"]
+__all__ = [
+    "DEFINITIONS",
+    "Demand",
+    "Hazard",
+    "Policy",
+    "Ranked",
+    "Ranking",
+    "published_hazards",
+    "rank",
+]

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor import Demand, Hazard, Ranked, Ranking, published_hazards, rank
-from advisor.published_risk import DEFINITIONS
+from advisor import DEFINITIONS, Demand, Hazard, Ranked, Ranking, published_hazards, rank
 from api.commands.options import DEFAULT_RESTART, Filters, Limit, Output, with_filters
 from api.errors import EXIT_STALE, NoAnswerError
 from api.output import Column, Format, note, write

@@ -21,7 +21,7 @@ def fetcher(answer: Callable[[httpx.Request], httpx.Response]) -> Fetcher:
     return Fetcher(httpx.Client(transport=httpx.MockTransport(answer)))
 
 
-def answering(status: int, body: bytes = b"{}", **headers: str) -> Fetcher:
+def answering(status: int, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Fetcher:
     return fetcher(lambda _: httpx.Response(status, content=body, headers=headers))
 
 
@@ -56,7 +56,7 @@ def test_a_source_that_answers_at_the_third_try_is_heard() -> None:
 
 def test_a_wish_to_wait_is_kept_with_the_error() -> None:
     with pytest.raises(SourceUnavailableError) as raised:
-        answering(429, **{"retry-after": "7"}).get_json(URL, source="test")
+        answering(429, headers={"retry-after": "7"}).get_json(URL, source="test")
 
     assert raised.value.retry_after_seconds == 7
 

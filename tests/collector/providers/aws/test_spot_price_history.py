@@ -1,4 +1,4 @@
-"""AWS' spot prices: what is asked, what becomes of a row, and what is refused."""
+"""AWS' spot prices: what is asked, page by page, and what becomes of the answers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,18 @@ import pytest
 
 from collector.errors import SourceChangedError, SourceError
 from collector.providers.aws.spot_price_history import FEED, LONGEST_WINDOW, NAME, collect
-from tests.support.aws import PAYLOADS, Form, aws_at, ec2, refusal, replayed
+from tests.support.aws import (
+    PAYLOADS,
+    Form,
+    aws_at,
+    ec2,
+    price_row,
+    prices,
+    refusal,
+    replayed,
+    script,
+    zones,
+)
 from tests.support.loopback import NOW, Answer, run, stored
 from warehouse.records import Pool, RunOutcome, Semantics, SpotPrice
 from warehouse.runs import last_success
