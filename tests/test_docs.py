@@ -10,6 +10,7 @@ import pytest
 from api.cli import main
 from tests.support.market import a_pool, a_price, a_shape, a_signal
 from warehouse.frames import frames_of
+from warehouse.records import Record
 from warehouse.store import Warehouse
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +56,11 @@ def test_the_readmes_python_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at = datetime.now(UTC)
-    records = [a_shape(), a_price(0.4, effective_at=at), a_signal(pool=a_pool(zone="*"))]
+    records: list[Record] = [
+        a_shape(),
+        a_price(0.4, effective_at=at),
+        a_signal(pool=a_pool(zone="*")),
+    ]
     with Warehouse.open(tmp_path / "spotcast.duckdb") as warehouse, warehouse.transaction():
         for table, frame in frames_of(warehouse, records):
             warehouse.append(table, frame)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from api.commands.options import Output, Regions
-from api.commands.options import Warehouse as WarehouseOption
 from api.errors import EXIT_FAILED, UsageError
+from api.options import Output, Regions
+from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections

@@ -19,9 +19,10 @@ from rich.panel import Panel
 from advisor.karpenter.nodepool import NodePoolSettings
 from advisor.karpenter.nodepool import nodepool as render_nodepool
 from advisor.simulation import SHAPES, MarketSettings, simulate
-from api.commands.market import PRICED, RANKED, Sort, ask, show
+from api.answers import ask
+from api.commands.market import PRICED, RANKED, Sort, show
 from api.commands.nodepool import TYPES, choose, explain, write_manifests
-from api.commands.options import Filters
+from api.options import Filters
 from api.output import Format, Manifest, note
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections, utc_now

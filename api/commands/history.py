@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.commands.options import Warehouse as WarehouseOption
 from api.errors import EXIT_FAILED, UsageError
+from api.options import Warehouse as WarehouseOption
 from api.output import note
 from api.settings import Settings
 from api.wiring import utc_now

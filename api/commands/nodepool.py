@@ -15,9 +15,10 @@ from advisor.karpenter.nodeclass import node_class as render_node_class
 from advisor.karpenter.nodepool import NodePoolSettings
 from advisor.karpenter.nodepool import nodepool as render_nodepool
 from advisor.karpenter.requirements import cross_product_extras
-from api.commands.market import BASIS_NOTES, Answer, ask, warn_stale
-from api.commands.options import Filters, with_filters
+from api.answers import BASIS_NOTES, Answer, ask
+from api.commands.market import warn_stale
 from api.errors import EXIT_STALE, UsageError
+from api.options import Filters, with_filters
 from api.output import Manifest, note
 
 TYPES = 10

@@ -1,7 +1,7 @@
 """EC2 as a test says it answers, and a source whose boto3 takes the answers for AWS' own."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -32,7 +32,7 @@ class Ec2:
 
 
 @contextmanager
-def ec2(answer: Callable[[Form], Answer]) -> Iterator[Ec2]:
+def ec2(answer: Callable[[Form], Answer]) -> Generator[Ec2]:
     """Answer so while the context lasts."""
     server = _server()
     server.answer, server.asked = answer, []
@@ -53,7 +53,7 @@ def connection(url: str) -> AwsConnection:
 
 
 @contextmanager
-def aws_at(url: str, region: str = REGION, **given: Any) -> Iterator[Source]:
+def aws_at(url: str, region: str = REGION, **given: Any) -> Generator[Source]:
     """A source whose EC2 is the server at ``url``."""
     wired = {"connections": {"aws": connection(url)}, **given}
     with source_at(url, region, **wired) as source:
@@ -61,7 +61,7 @@ def aws_at(url: str, region: str = REGION, **given: Any) -> Iterator[Source]:
 
 
 @contextmanager
-def replayed(folder: Path = PAYLOADS, region: str = REGION, **given: Any) -> Iterator[Source]:
+def replayed(folder: Path = PAYLOADS, region: str = REGION, **given: Any) -> Generator[Source]:
     """A source whose EC2 is a folder of payloads."""
     with ExitStack() as stack:
         url = _replay() if folder == PAYLOADS else _replay_of(folder, stack)

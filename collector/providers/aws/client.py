@@ -78,7 +78,7 @@ class AwsConnection:
         with translated(source, is_opted_out=lambda: self._is_opted_out(region)):
             tokens: set[str] = set()
             for page in ask(self.ec2(region)):
-                # botocore notices the same token twice in a row, not one from further back.
+                # botocore itself would notice only the same token twice in a row.
                 token = page.get("NextToken")
                 if token and token in tokens:
                     raise SourceChangedError(source, "the same page token came twice")

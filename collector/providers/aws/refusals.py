@@ -4,7 +4,7 @@ The words of AWS are left out where it refuses credentials: its message about a 
 repeats the signed headers, and a session token is one of them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ SERVER_ERROR = 500
 
 
 @contextmanager
-def translated(source: str, *, is_opted_out: Callable[[], bool]) -> Iterator[None]:
+def translated(source: str, *, is_opted_out: Callable[[], bool]) -> Generator[None]:
     """Turn what boto3 raises inside into ours.
 
     ``is_opted_out`` tells whether the account has not opted in to the region asked; it is called
@@ -145,8 +145,6 @@ def _trouble(source: str, error: "BotoCoreError") -> SourceError:
         ),
     ):
         return SourceUnavailableError(source, f"no connection ({error})")
-    if isinstance(error, botocore.PaginationError):
-        return SourceChangedError(source, "the same page token came twice")
     if isinstance(error, botocore.ParamValidationError):
         return SourceChangedError(source, f"botocore does not know the request ({error})")
     if isinstance(error, botocore.CredentialRetrievalError):

@@ -3,9 +3,9 @@
 import pytest
 
 from collector.errors import SourceChangedError
-from collector.providers.aws.spot_price_history import FEED
+from collector.providers.aws.spot_price_history import FEED, parse
 from tests.support.aws import aws_at, ec2, price_row, prices, reply, script, zones
-from tests.support.loopback import run, stored
+from tests.support.loopback import NOW, run, stored
 from warehouse.records import RunOutcome
 from warehouse.store import Warehouse
 
@@ -88,3 +88,14 @@ def test_nothing_of_a_page_that_cannot_be_true_is_stored(
 
     assert (result.outcome, left) == (RunOutcome.FAILED, {})
     assert words in (result.error or "")
+
+
+def test_a_time_that_boto3_gives_as_text_is_reported() -> None:
+    row = {
+        "AvailabilityZoneId": "use1-az4",
+        "InstanceType": "g5.xlarge",
+        "Timestamp": "2026-11-23T18:00:00Z",
+    }
+
+    with pytest.raises(SourceChangedError, match="Timestamp is '2026-11-23T18:00:00Z', not a time"):
+        list(parse([row], region="us-east-1", observed_at=NOW, zone_ids={}))
