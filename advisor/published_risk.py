@@ -88,8 +88,8 @@ def hazard_of(signal: Signal) -> Hazard:
 
     A share m over a window of w hours is the hazard -ln(1 - m) / w, if the risk were the same
     all the time. The middle is that of the middle of the band; an open band ends at 1. Pools in
-    the open band have been measured at hazards tens to thousands of times its lower end, so the
-    upper end is left unbounded.
+    the open band have been measured at hazards hundreds to thousands of times its lower end, so
+    the upper end is left unbounded.
     """
     definition = DEFINITIONS[signal.definition]
     high = signal.value_high
