@@ -18,10 +18,13 @@ demo: $(READY) ## Show prices, a ranking and a NodePool (simulated where there i
 .PHONY: setup
 setup: $(READY) ## Make the environment: locked, hashed dependencies and this project, editable
 
+# The lock names every package, so nothing is left to resolve; without --no-deps older pips look up
+# coverage[toml] anew and refuse it unpinned as soon as a newer coverage is out.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
 	touch $@
 
 .PHONY: check

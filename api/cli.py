@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from advisor.errors import AdvisorError
+from api.commands.backtest import backtest_command
 from api.commands.collect import collect_command, providers_command
 from api.commands.demo import demo_command
+from api.commands.forecast import forecast_command, risk_command
 from api.commands.history import import_command
 from api.commands.market import price_command, rank_command
 from api.commands.nodepool import nodepool_command
 from api.commands.schema import schema_command
+from api.commands.verify import verify_command
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
 from api.settings import SettingsError, current_settings
@@ -65,6 +68,10 @@ app.command("import")(import_command)
 app.command("price")(price_command)
 app.command("rank")(rank_command)
 app.command("nodepool")(nodepool_command)
+app.command("forecast")(forecast_command)
+app.command("risk")(risk_command)
+app.command("backtest")(backtest_command)
+app.command("verify")(verify_command)
 app.command("schema")(schema_command)
 
 

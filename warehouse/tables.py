@@ -46,6 +46,9 @@ INTERRUPTION = Table(
 EXPOSURE = Table("exposure", ("provider", "node", "launched_at", "source"), tracks_changes=True)
 AVAILABILITY_TICK = Table("availability_tick", ("source", "trace_id", "tick"))
 AVAILABILITY_SPELL = Table("availability_spell", ("source", "trace_id", "spell"))
+RISK_FORECAST = Table(
+    "risk_forecast", (*POOL, "issued_at", "horizon_seconds", "model_version"), clock="issued_at"
+)
 
 TABLES = {
     table.name: table
@@ -60,6 +63,7 @@ TABLES = {
         EXPOSURE,
         AVAILABILITY_TICK,
         AVAILABILITY_SPELL,
+        RISK_FORECAST,
     )
 }
 

@@ -1,0 +1,265 @@
+"""``spotcast verify``: how good the stored forecasts were, against what happened."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from advisor.risk.drift import DRIFT_WINDOW, MOST_CENSORED, Alarm
+from advisor.risk.errors import HorizonError
+from advisor.risk.horizons import horizon_place
+from advisor.risk.resolved import BASELINE_WINDOW
+from advisor.risk.verification import (
+    ACTION_THRESHOLD,
+    LEAST_BLOCKS,
+    LEAST_EVENTS,
+    Interval,
+    Score,
+    Verdict,
+    Verification,
+    verify,
+)
+from api.errors import NoAnswerError, UsageError
+from api.options import Output, Provider
+from api.options import Warehouse as WarehouseOption
+from api.output import Column, Format, note, write
+from api.settings import Settings
+from api.wiring import utc_now
+from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
+from warehouse.store import Warehouse
+
+SEED = 4
+"""Of the bootstrap: the same forecasts and outcomes always give the same intervals."""
+
+ALL = "all"
+
+DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?) ?(?P<unit>min|m|h|d)$")
+SECONDS_PER_UNIT = {"min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _seconds(text: str) -> float | None:
+    match = DURATION.match(text.strip())
+    return float(match["number"]) * SECONDS_PER_UNIT[match["unit"]] if match else None
+
+
+def _horizon(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds is None:
+        raise typer.BadParameter(f"{text!r} is no horizon: write 15m, 1h, 6h or 24h")
+    try:
+        horizon_place(seconds)
+    except HorizonError as error:
+        raise typer.BadParameter(str(error)) from error
+    return seconds
+
+
+def _since(text: str) -> datetime:
+    seconds = _seconds(text)
+    try:
+        if seconds is not None:
+            return utc_now() - timedelta(seconds=seconds)
+        given = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(
+            f"{text!r} is no time: write a date such as 2026-11-01, or how long ago, such as 30d"
+        ) from error
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _minutes(value: float) -> str:
+    return f"{value:.0f} min"
+
+
+def horizon_text(seconds: float) -> str:
+    """``15 min``, ``1 h``."""
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"  # noqa: PLR2004 - an hour
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def _count(value: float) -> str:
+    return f"{value:,}"
+
+
+COLUMNS = (
+    Column("evidence_kind", "EVIDENCE"),
+    Column("horizon_minutes", "HORIZON", lambda value: horizon_text(60 * value), is_right=True),
+    Column("provider", "CLOUD"),
+    Column("grade", "GRADE"),
+    Column("rows", "ROWS", _count, is_right=True),
+    Column("censored_rows", "CENSORED", _count, is_right=True),
+    Column("events", "EVENTS", _count, is_right=True),
+    Column("base_rate", "LOST", _percent, is_right=True),
+    Column("mean_probability", "FORECAST", _percent, is_right=True),
+    Column("log_loss", "LOG LOSS", "{:.4f}".format, is_right=True, is_wide=True),
+    Column("log_loss_difference", "DIFFERENCE", "{:+.4f}".format, is_right=True, is_wide=True),
+    Column("brier", "BRIER", "{:.4f}".format, is_right=True, is_wide=True),
+    Column("brier_skill", "SKILL", _percent, is_right=True),
+    Column("brier_skill_low", "LOW", _percent, is_right=True),
+    Column("brier_skill_high", "HIGH", _percent, is_right=True),
+    Column("precision", "PRECISION", _percent, is_right=True, is_wide=True),
+    Column("recall", "RECALL", _percent, is_right=True, is_wide=True),
+    Column("events_without_lead", "NO LEAD", _count, is_right=True, is_wide=True),
+    Column("lead_median_minutes", "LEAD", _minutes, is_right=True, is_wide=True),
+    Column("verdict", "VERDICT"),
+)
+
+
+def row_of(score: Score, *, is_nested: bool) -> dict[str, Any]:
+    """One slice as every format shows it; null is unknown. Nested, with the reliability bins."""
+    compared = score.comparison
+    row: dict[str, Any] = {
+        "evidence_kind": score.evidence_kind,
+        "horizon_minutes": score.horizon_seconds / 60,
+        "provider": score.provider or ALL,
+        "grade": score.grade or ALL,
+        "rows": score.rows,
+        "censored_rows": score.censored_rows,
+        "compared_rows": compared.rows,
+        "events": compared.events,
+        "blocks": compared.blocks,
+        "base_rate": score.base_rate,
+        "mean_probability": score.mean_probability,
+        "log_loss": score.log_loss,
+        "brier": score.brier,
+        **_interval("brier_skill", compared.brier_skill),
+        **_interval("log_loss_difference", compared.log_loss_difference),
+        "hindsight_skill": compared.hindsight_skill,
+        "precision": score.precision,
+        "recall": score.recall,
+        "lead_events": score.lead.events,
+        "events_without_lead": score.lead.without,
+        "lead_low_minutes": score.lead.low_minutes,
+        "lead_median_minutes": score.lead.median_minutes,
+        "lead_high_minutes": score.lead.high_minutes,
+        "verdict": score.verdict.value,
+    }
+    if is_nested:
+        row["reliability"] = [one._asdict() for one in score.reliability]
+    return row
+
+
+def _interval(name: str, interval: Interval) -> dict[str, float | None]:
+    return {
+        name: interval.middle,
+        f"{name}_low": interval.low,
+        f"{name}_high": interval.high,
+    }
+
+
+def verdict_text(score: Score) -> str:
+    """The verdict on one slice as a sentence, with what it rests on."""
+    compared = score.comparison
+    subject = f"{score.provider or 'all clouds'}, {score.evidence_kind}"
+    text = f"{subject}, {horizon_text(score.horizon_seconds)}: {score.verdict.value}."
+    every = score.rows + score.censored_rows
+    if score.censored_rows > MOST_CENSORED * every:
+        share = score.censored_rows / every
+        return f"{text} {share:.0%} of the rows are censored, and {MOST_CENSORED:.0%} is the most."
+    if score.verdict is Verdict.TOO_LITTLE_EVIDENCE:
+        return (
+            f"{text} {compared.events} events in {compared.blocks} blocks of days; "
+            f"{LEAST_EVENTS} and {LEAST_BLOCKS} are needed."
+        )
+    low, middle, high = (100 * (value or 0.0) for value in compared.brier_skill)
+    figures = f"Brier skill over the known rate {middle:.1f}% (95%: {low:.1f}% to {high:.1f}%)"
+    rests_on = f"{compared.events} events in {compared.blocks} blocks of days"
+    acts = "" if score.verdict is Verdict.SKILL else " Nothing acts on it."
+    return f"{text} {figures}, {rests_on}.{acts}"
+
+
+def alarm_text(alarm: Alarm) -> str:
+    """An alarm as a sentence."""
+    return (
+        f"ALARM, {alarm.name.value}: {alarm.provider}, {alarm.evidence_kind}, "
+        f"{horizon_text(alarm.horizon_seconds)}: in the last {DRIFT_WINDOW.days} days "
+        f"{100 * alarm.mean_outcome:.1f}% were lost where {100 * alarm.mean_probability:.1f}% were "
+        f"forecast; {100 * alarm.tolerance:.1f} points apart would be chance."
+    )
+
+
+def verify_command(
+    context: typer.Context,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=_since, metavar="TIME", help="Issued since a date, or 30d ago."),
+    ] = None,
+    provider: Provider = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(parser=_horizon, metavar="TIME", help="Only 15m, 1h, 6h or 24h."),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability from which a forecast is an alert.")
+    ] = ACTION_THRESHOLD,
+    output: Output = Format.TABLE,
+    warehouse: WarehouseOption = None,
+) -> None:
+    """Score stored forecasts whose time has passed against what happened."""
+    if output is Format.ONE_LINE:
+        raise UsageError("-o one-line lists instance types; verify has none: take table or json")
+    settings: Settings = context.obj
+    now = utc_now()
+    given: dict[str, Any] = {"provider": provider, "horizon_seconds": horizon}
+    # What ended before `since` is what the baseline knew on the first day.
+    known_from = since - BASELINE_WINDOW - timedelta(days=1) if since else None
+    with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
+        counts = forecast_counts(store, now, since, **given)
+        resolved = resolved_forecasts(store, now, known_from, **given)
+    rng = np.random.default_rng(SEED)
+    found = verify(resolved, now=now, rng=rng, since=since, action_threshold=threshold)
+    if not any(score.rows for score in found.scores):
+        raise NoAnswerError(_why_nothing(counts, found))
+    _show(found, counts, now, threshold, output)
+
+
+def _show(
+    found: Verification, counts: ForecastCounts, now: datetime, threshold: float, form: Format
+) -> None:
+    about = {
+        "now": now,
+        "forecasts_stored": counts.stored,
+        "forecasts_passed": counts.passed,
+        "action_threshold": threshold,
+        "alarms": [
+            {
+                "name": one.name.value,
+                "provider": one.provider,
+                "evidence_kind": one.evidence_kind,
+                "horizon_minutes": one.horizon_seconds / 60,
+                "rows": one.rows,
+                "mean_outcome": one.mean_outcome,
+                "mean_probability": one.mean_probability,
+                "tolerance": one.tolerance,
+            }
+            for one in found.alarms
+        ],
+    }
+    rows = [row_of(one, is_nested=form in {Format.JSON, Format.YAML}) for one in found.scores]
+    write(form, COLUMNS, rows, name="scores", about=about)
+    for score in found.scores:
+        if score.provider is not None:
+            note(verdict_text(score))
+    for alarm in found.alarms:
+        note(alarm_text(alarm))
+
+
+def _why_nothing(counts: ForecastCounts, found: Verification) -> str:
+    if not counts.stored:
+        return "There is no forecast to score: none such is stored."
+    if not counts.passed:
+        first = f"{counts.first_resolved_at:%Y-%m-%d %H:%M} UTC"
+        return f"No forecast has resolved yet: of {counts.stored:,} stored, the first does {first}."
+    if not found.scores:
+        return (
+            f"No forecast has resolved yet: the time of {counts.passed:,} has passed, but no "
+            f"machine and no probe was up in their pools."
+        )
+    return (
+        f"No forecast has resolved yet: the time of {counts.passed:,} has passed, but every "
+        f"machine and series in their pools is censored."
+    )

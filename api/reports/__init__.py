@@ -1,0 +1,1 @@
+"""Reports: pages that work as one file, offline, in light and dark."""
