@@ -56,6 +56,7 @@ test: $(READY) ## The tests: no network, no account, no cluster
 .PHONY: bench
 bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.risk
 
 .PHONY: docs
 docs: $(READY) ## Write docs/data.md from the schema

@@ -11,11 +11,14 @@ from advisor.errors import AdvisorError
 from api.commands.backtest import backtest_command
 from api.commands.collect import collect_command, providers_command
 from api.commands.demo import demo_command
-from api.commands.forecast import forecast_command, risk_command
+from api.commands.fit import fit_command
+from api.commands.forecast import forecast_command
 from api.commands.history import import_command
 from api.commands.market import price_command, rank_command
 from api.commands.nodepool import nodepool_command
+from api.commands.risk import risk_command
 from api.commands.schema import schema_command
+from api.commands.simulate import simulate_command
 from api.commands.verify import verify_command
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
@@ -71,6 +74,8 @@ app.command("nodepool")(nodepool_command)
 app.command("forecast")(forecast_command)
 app.command("risk")(risk_command)
 app.command("backtest")(backtest_command)
+app.command("fit")(fit_command)
+app.command("simulate")(simulate_command)
 app.command("verify")(verify_command)
 app.command("schema")(schema_command)
 

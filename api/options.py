@@ -136,19 +136,30 @@ class Filters:
 
 
 def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command whose first argument is `Filters` one option per field of it.
+    """Give a command whose first argument is `Filters` one option per field of it."""
+    return with_fields(Filters)(command)
 
-    typer reads a function's signature; this writes the one it should read.
+
+def with_fields(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command whose first argument is the dataclass ``kind`` one option per field of it.
+
+    typer reads a function's signature; this writes the one it should read, what must be given
+    first.
     """
-    own = list(inspect.signature(command).parameters.values())[1:]
-    filters = inspect.signature(Filters).parameters.values()
 
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        asked = Filters(**{one.name: given.pop(one.name) for one in filters})
-        command(asked, **given)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[1:]
+        fields = inspect.signature(kind).parameters.values()
 
-    parameters = [*filters, *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # a function's own slot
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            asked = kind(**{one.name: given.pop(one.name) for one in fields})
+            command(asked, **given)
+
+        every = [*fields, *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
+        parameters = sorted(every, key=lambda one: one.default is not one.empty)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # a function's own slot
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return decorate

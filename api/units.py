@@ -40,3 +40,8 @@ def age_text(age: timedelta) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def horizon_text(seconds: float) -> str:
+    """``15 min``, ``1 h``."""
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"  # noqa: PLR2004 - an hour

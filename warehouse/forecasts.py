@@ -210,7 +210,7 @@ OUTCOMES = """
     select
         provider, region, zone, instance_type, issued_at, horizon_seconds, resolved_at,
         probability, probability_low, probability_high, model_version, grade, evidence_until,
-        evidence_kind, subject, cast(label as double) as outcome,
+        made_from, recalibration, signals, evidence_kind, subject, cast(label as double) as outcome,
         case label when 1 then lost_at end as event_at
     from outcome
     order by

@@ -1,10 +1,21 @@
-"""Published signals: the newest of each definition in each pool."""
+"""Published signals: the newest of each definition in each pool, and those that prices give."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import polars as pl
+
+from warehouse.prices import market_frame
 from warehouse.records import Pool, Signal
 from warehouse.store import Warehouse
+
+PAID = "spotcast.price_paid_share"
+"""The spot price in force as a share of the on-demand price in force, both in one currency."""
+
+MOVED = "spotcast.price_against_day_before"
+"""The spot price in force over that of 24 hours before, by the same source."""
+
+DAY = timedelta(days=1)
 
 NEWEST_SIGNALS = """
     select signal.provider, signal.region, signal.zone, signal.instance_type,
@@ -53,3 +64,81 @@ def newest_signals(
         },
     )
     return [Signal(Pool(*row[:4]), *row[4:]) for row in rows]
+
+
+SIGNALS_SINCE = """
+    select
+        provider, region, zone, instance_type, definition, value_low as value, observed_at
+    from signal
+    where list_contains($definitions, definition)
+        and observed_at > $since
+        and observed_at <= $now
+        and (cast($provider as varchar) is null or provider = $provider)
+    order by observed_at, provider, region, zone, instance_type, definition
+"""
+
+
+def signals_since(
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime,
+    definitions: Sequence[str],
+    *,
+    provider: str | None = None,
+) -> pl.DataFrame:
+    """Every signal of ``definitions`` after ``since`` and up to ``now``, by time.
+
+    Columns: provider, region, zone, instance_type, definition, value (the lower end of a band),
+    observed_at (UTC).
+    """
+    return warehouse.ask(
+        SIGNALS_SINCE,
+        {"definitions": list(definitions), "since": since, "now": now, "provider": provider},
+    )
+
+
+def newest_signal_values(
+    warehouse: Warehouse,
+    now: datetime,
+    definitions: Sequence[str],
+    *,
+    provider: str | None = None,
+) -> pl.DataFrame:
+    """The same of the newest signal of each definition in each pool, however old, by pool.
+
+    ``observed_at`` is when the source last said so.
+    """
+    given = {"definitions": list(definitions), "now": now, "provider": provider, "regions": None}
+    found = warehouse.ask(NEWEST_SIGNALS, given)
+    return found.select(
+        "provider",
+        "region",
+        "zone",
+        "instance_type",
+        "definition",
+        pl.col("value_low").alias("value"),
+        pl.col("known_at").alias("observed_at"),
+    )
+
+
+def price_signals(
+    warehouse: Warehouse, now: datetime, *, provider: str | None = None
+) -> pl.DataFrame:
+    """What prices say, with the same columns: `PAID` and `MOVED` of each pool that has them.
+
+    A share needs both prices in one currency, a movement the same source and currency on both
+    days; ``observed_at`` is when the spot price was last known to be true.
+    """
+    today = market_frame(warehouse, now, provider=provider)
+    before = market_frame(warehouse, now - DAY, provider=provider)
+    pool = ["provider", "region", "zone", "instance_type"]
+    price = pl.col("price_per_hour")
+    paid = today.filter(
+        pl.col("on_demand_currency") == pl.col("currency"), pl.col("on_demand_per_hour") > 0
+    ).with_columns(definition=pl.lit(PAID), value=price / pl.col("on_demand_per_hour"))
+    moved = today.join(
+        before.select(*pool, "source", "currency", before="price_per_hour"),
+        on=[*pool, "source", "currency"],
+    ).with_columns(definition=pl.lit(MOVED), value=price / pl.col("before"))
+    known = pl.concat([paid, moved], how="diagonal")
+    return known.select(*pool, "definition", "value", pl.col("known_at").alias("observed_at"))

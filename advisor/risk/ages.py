@@ -42,16 +42,8 @@ class AgeCurve:
         known = -np.expm1(self._cumulative(age_h) - self._cumulative(age_h + horizon_h))
         if not censored.any():
             return known
-        edges = np.array(AGE_EDGES_H)
-        beyond = np.interp(age_h, edges, self._mean_beyond(horizon_h))
-        return np.where(censored, beyond, known)
-
-    def expected_drops(self, aged_hours: Floats) -> Floats:
-        """Drops that this curve expects of time up at each age; ``aged_hours`` is [band, row]."""
-        expected = np.zeros(aged_hours.shape[1:])
-        for band in range(AGE_BANDS):
-            expected += self.hazard_per_hour[band] * aged_hours[band]
-        return expected
+        known[censored] = np.interp(age_h[censored], AGE_EDGES_H, self._mean_beyond(horizon_h))
+        return known
 
     @cached_property
     def _at_edges(self) -> Floats:

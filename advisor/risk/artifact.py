@@ -7,7 +7,7 @@ SHA-256 over all of it, so that a file that was cut or changed is refused.
 import hashlib
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -34,6 +34,8 @@ class Card:
 
     ``first_at`` and ``last_at`` are the days of the data, ISO 8601. ``probe_kinds`` maps each
     kind to its number of samples (pools times 5-minute points at which they were up).
+    ``metrics`` has what a backtest found, walking forward through the same data: one object per
+    kind and horizon, over all traces (docs/risk-model.md); empty if none was run.
     """
 
     version: str
@@ -43,9 +45,17 @@ class Card:
     pools: int
     data: str
     code_version: str
+    metrics: Sequence[Mapping[str, Any]] = ()
 
 
-def card_of(samples: Samples, *, data: str, code_version: str, name: str) -> Card:
+def card_of(
+    samples: Samples,
+    *,
+    data: str,
+    code_version: str,
+    name: str,
+    metrics: Sequence[Mapping[str, Any]] = (),
+) -> Card:
     """The card of a model fitted on ``samples``; ``data`` says in words where they are from."""
     days = [datetime.fromtimestamp(edge, UTC) for edge in _ends(samples)]
     counts = np.bincount(samples.kind, minlength=len(samples.kinds))
@@ -57,6 +67,7 @@ def card_of(samples: Samples, *, data: str, code_version: str, name: str) -> Car
         pools=len(samples.pools),
         data=data,
         code_version=code_version,
+        metrics=metrics,
     )
 
 

@@ -6,18 +6,20 @@ kinds are never added up.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from advisor.risk import metrics
 from advisor.risk.baselines import BASELINES, REFERENCE, Fit, forecast_samples
 from advisor.risk.dataset import Samples
 from advisor.risk.fitting import fit
-from advisor.risk.grid import Bools, Floats
+from advisor.risk.grid import STEP_S, Bools, Floats
 from advisor.risk.horizons import HORIZONS_MINUTES
-from advisor.risk.metrics import day_bootstrap_difference, per_row_log_loss, summary
+from advisor.risk.metrics import Cells, day_bootstrap_difference, per_row_log_loss, summary
+from advisor.risk.recalibration import Issued, grouped, shifted, shifts_by_day
 from advisor.risk.settings import FitSettings
 from advisor.risk.splits import DAY_S, Split
 
@@ -28,6 +30,19 @@ BLOCK_DAYS = (1, 1, 1, 3)
 """Days that are resampled together, by horizon: windows of 24 h reach into the next day."""
 
 DRAWS = 1000
+
+CELL_WINDOWS = 72
+LEAST_CELL_WINDOWS = 24
+"""Length of a cell of the coverage in windows of the horizon, and how much of it the pool must be
+up: three days at 1 h. With fewer windows a cell's observed share is mostly chance: cells of three
+days hold 3 windows of 24 h, and no interval of a mean holds 3 in 3. At 24 h hardly a pool of the
+public traces is up for the 24 days that a cell takes."""
+
+
+def cells(minutes: int) -> Cells:
+    """The cells of the coverage at a horizon; at least `metrics.BLOCK_DAYS` long."""
+    days = max(CELL_WINDOWS * minutes / (24 * 60), metrics.BLOCK_DAYS)
+    return Cells(days, LEAST_CELL_WINDOWS * 60 * minutes / STEP_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ def backtest(
         baselines: what to compare with; `REFERENCE` must be among them.
         settings: of the model; its own if None.
     """
-    scored = [_score(split, baselines, settings) for split in splits]
+    scored = _recalibrated([_score(split, baselines, settings) for split in splits])
     frame = pl.concat([_frame(one) for one in scored])
     results, predictions = list[dict[str, Any]](), list[pl.DataFrame]()
     for place, minutes in enumerate(HORIZONS_MINUTES):
@@ -101,6 +116,33 @@ def _score(split: Split, baselines: Mapping[str, Fit], settings: FitSettings | N
             [predict(split.testing, place) for place in range(len(HORIZONS_MINUTES))]
         )
     return Scored(split.testing, said.probability, said.low, said.high, others)
+
+
+def _recalibrated(scored: list[Scored]) -> list[Scored]:
+    """The same with the shifts that outcomes known at the start of each day gave."""
+    issued = Issued(
+        probability=np.concatenate([one.probability for one in scored], axis=1),
+        outcome=np.concatenate([one.testing.label for one in scored], axis=1),
+        time_s=np.concatenate([one.testing.time_s for one in scored]),
+        group=grouped([name for one in scored for name in _providers_and_kinds(one.testing)]),
+    )
+    ends = np.cumsum([one.testing.rows for one in scored])[:-1]
+    added = np.split(shifts_by_day(issued), ends, axis=1)
+    return [
+        replace(
+            one,
+            probability=shifted(one.probability, more),
+            low=shifted(one.low, more),
+            high=shifted(one.high, more),
+        )
+        for one, more in zip(scored, added, strict=True)
+    ]
+
+
+def _providers_and_kinds(rows: Samples) -> list[tuple[str, str]]:
+    provider = [rows.pools[place].provider for place in rows.pool.tolist()]
+    kind = [rows.kinds[place] for place in rows.kind.tolist()]
+    return list(zip(provider, kind, strict=True))
 
 
 def _frame(scored: Scored) -> pl.DataFrame:
@@ -199,6 +241,7 @@ def _figures(
         rows[REFERENCE].to_numpy(),
         pool.astype(np.int64),
         rows["day"].to_numpy(),
+        cells=cells(HORIZONS_MINUTES[rows["horizon"][0]]) if rows.height else metrics.DEFAULT_CELLS,
     )
 
 

@@ -11,7 +11,15 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from advisor.risk.dataset import Samples
-from advisor.risk.features import AGE_LOGIT, SIBLINGS, age_logit, features, frailty_logit
+from advisor.risk.features import (
+    AGE_LOGIT,
+    FRAILTY,
+    SIBLINGS,
+    age_logit,
+    decayed_log_rate,
+    features,
+    frailty_logit,
+)
 from advisor.risk.fitting import fit
 from advisor.risk.grid import Bools, Floats, Integers
 from advisor.risk.hazard import Forecasts, RiskModel, pool_key
@@ -20,6 +28,7 @@ from advisor.risk.horizons import HORIZONS_H
 from advisor.risk.logistic import Chunk, fit_logistic, sigmoid
 from advisor.risk.priors import Priors, fit_priors
 from advisor.risk.settings import CORE_AND_RIDGE, PLAIN_CORE, FitSettings
+from advisor.risk.threads import one_thread
 
 Predict = Callable[[Samples, int], Floats]
 """P(lost) of each row at the horizon of a place in `HORIZONS_H`; nan where it says nothing."""
@@ -31,8 +40,6 @@ POOL_STRENGTH_ROWS = 1.0
 
 GAMMA_STRENGTH_H = 4.0
 """Hours up of the pool's Gamma prior; 3 to 5 by marginal likelihood (risk contract, 3.6)."""
-
-DECAYED_STRENGTH_H = 2.0
 
 
 def global_rate(training: Samples) -> Predict:
@@ -82,13 +89,9 @@ def decayed_rate(training: Samples) -> Predict:
     priors = _priors(training)
 
     def column(samples: Samples) -> Floats:
-        own, rate = samples.evidence.history, priors.rate(_kind(samples, priors))
-        life = HALF_LIVES_H.index(6.0)
-        drops = own.drops[life] + DECAYED_STRENGTH_H * rate
-        decayed: Floats = np.log(drops / (own.up_hours[life] + DECAYED_STRENGTH_H))
-        return decayed
+        return decayed_log_rate(samples.evidence, priors.rate(_kind(samples, priors)))
 
-    return _logistic(training, lambda samples: column(samples)[:, None])
+    return logistic(training, lambda samples: column(samples)[:, None])
 
 
 def age_curve(training: Samples) -> Predict:
@@ -102,9 +105,13 @@ def age_curve(training: Samples) -> Predict:
 def age_curve_frailty(training: Samples) -> Predict:
     """Kaplan-Meier by age, scaled by the pool's own drops so far."""
     priors = _priors(training)
-    return lambda samples, place: sigmoid(
-        frailty_logit(samples.evidence, _kind(samples, priors), priors, HORIZONS_H[place])
-    )
+
+    def predict(samples: Samples, place: int) -> Floats:
+        kind = _kind(samples, priors)
+        risk = priors.risk_by_age(samples.evidence, kind, HORIZONS_H[place])
+        return sigmoid(frailty_logit(risk, features(samples.evidence, kind, priors)[FRAILTY]))
+
+    return predict
 
 
 def siblings(training: Samples) -> Predict:
@@ -115,7 +122,7 @@ def siblings(training: Samples) -> Predict:
         inputs = features(samples.evidence, _kind(samples, priors), priors)
         return np.stack([inputs[name] for name in SIBLINGS], axis=1)
 
-    return _logistic(training, columns)
+    return logistic(training, columns)
 
 
 def gradient_boosting(training: Samples) -> Predict:
@@ -147,17 +154,6 @@ def gradient_boosting(training: Samples) -> Predict:
     return predict
 
 
-def published_band(per_hour: Mapping[str, float]) -> Fit:
-    """The published hazard of each pool (by `pool_key`), constant in time; nan without one."""
-
-    def predict(samples: Samples, place: int) -> Floats:
-        hazard = np.array([per_hour.get(pool_key(pool), np.nan) for pool in samples.pools])
-        risk: Floats = -np.expm1(-hazard[samples.pool] * HORIZONS_H[place])
-        return risk
-
-    return lambda _: predict
-
-
 def fitted_model(settings: FitSettings) -> Fit:
     """A `RiskModel` with these settings, as a baseline."""
 
@@ -187,7 +183,8 @@ BASELINES: Mapping[str, Fit] = {
     "core": fitted_model(PLAIN_CORE),
     "core_and_ridge": fitted_model(CORE_AND_RIDGE),
 }
-"""What every backtest is compared with; `REFERENCE` is what Brier skill is over."""
+"""What samples alone can give; `market_baselines.all_baselines` has those that need more.
+`REFERENCE` is what Brier skill is over."""
 
 REFERENCE = "pool_constant"
 
@@ -207,16 +204,22 @@ def _kind(samples: Samples, priors: Priors) -> Integers:
     return priors.place(samples.kinds, others=True)[samples.kind]
 
 
-def _logistic(training: Samples, columns: Callable[[Samples], Floats]) -> Predict:
-    """A logistic regression per horizon on some columns, all but free of a prior."""
+@one_thread()
+def logistic(training: Samples, columns: Callable[[Samples], Floats]) -> Predict:
+    """A logistic regression per horizon on some columns, all but free of a prior.
+
+    Rows with a nan among the columns are not learned from and get nan; so do all rows if there
+    is none to learn from.
+    """
     table = _with_intercept(columns(training))
+    known: Bools = ~np.isnan(table.sum(axis=1))
     coefficients = []
     for label in training.label:
-        seen: Bools = ~np.isnan(label)
+        seen = known & ~np.isnan(label)
         chunk = Chunk(table[seen], label[seen], np.ones(seen.sum()), np.zeros(seen.sum()))
         sd = np.full(table.shape[1], 10.0)
         fitted = fit_logistic(partial(list, [chunk]), np.zeros(table.shape[1]), sd)
-        coefficients.append(fitted.coefficient)
+        coefficients.append(fitted.coefficient if known.any() else np.full(sd.size, np.nan))
     return lambda samples, place: sigmoid(_with_intercept(columns(samples)) @ coefficients[place])
 
 

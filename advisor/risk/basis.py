@@ -34,8 +34,11 @@ class Piece:
         """The standardized column, [row]."""
         value = np.clip(inputs[self.feature], self.low, self.high)
         if self.knot is not None:
-            value = np.maximum(value - self.knot, 0.0)
-        return (value - self.mean) / self.sd
+            value -= self.knot
+            np.maximum(value, 0.0, out=value)
+        value -= self.mean
+        value /= self.sd
+        return value
 
 
 def fit_pieces(
@@ -58,8 +61,12 @@ def fit_pieces(
 
 
 def design(pieces: Sequence[Piece], inputs: Mapping[str, Floats], rows: int) -> Floats:
-    """The columns of all pieces, [row, piece]."""
-    made = np.empty((rows, len(pieces)))
+    """An intercept and the columns of all pieces, [row, 1 + piece].
+
+    Each column lies in one piece of memory: so it is written, and multiplied, at once.
+    """
+    made = np.empty((len(pieces) + 1, rows))
+    made[0] = 1.0
     for place, piece in enumerate(pieces):
-        made[:, place] = piece.column(inputs)
-    return made
+        made[place + 1] = piece.column(inputs)
+    return made.T

@@ -109,27 +109,40 @@ def samples_of(lines: Sequence[Timeline]) -> Samples:
     Raises:
         TooFewSamplesError: no pool is ever up.
     """
-    kinds = tuple(sorted({line.probe_kind for line in lines}))
-    pools: list[tuple[str, GridPool]] = sorted(
-        {(line.probe_kind, pool) for line in lines for pool in line.pools}
-    )
-    parts, traces = [], list[Trace]()
-    for line in lines:
-        up = line.up & line.known
-        if up.any():
-            place = np.array([pools.index((line.probe_kind, pool)) for pool in line.pools])
-            parts.append(_samples_along(line, up, kinds, len(traces), place))
-        traces.extend(line.traces)
-    if not parts:
+    if not any((line.up & line.known).any() for line in lines):
         raise TooFewSamplesError("ticks", "no pool is ever up, so nothing can be lost")
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _COLUMNS
-    }
+    return joined([_samples_along(line) for line in lines])
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """All rows of the parts, in their order; kinds, traces and pools are those of all.
+
+    A pool that two parts have under one kind is one pool; under two kinds it stays two.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    kinds = tuple(sorted({kind for part in parts for kind in part.kinds}))
+    named = [_kinds_and_pools(part) for part in parts]
+    pools = sorted({one for part in named for one in part})
+    place = {one: number for number, one in enumerate(pools)}
+    first_trace = np.cumsum([0, *(len(part.traces) for part in parts)])
+    moved = [
+        replace(
+            part,
+            kind=np.array([kinds.index(kind) for kind in part.kinds], dtype=np.int64)[part.kind],
+            trace=part.trace + before,
+            pool=np.array([place[one] for one in own], dtype=np.int64)[part.pool],
+        )
+        for part, own, before in zip(parts, named, first_trace[:-1].tolist(), strict=True)
+    ]
     return Samples(
-        evidence=concatenate([part.evidence for part in parts]),
-        **joined,
+        evidence=concatenate([part.evidence for part in moved]),
+        **{
+            name: np.concatenate([getattr(part, name) for part in moved], axis=-1)
+            for name in _COLUMNS
+        },
         kinds=kinds,
-        traces=tuple(traces),
+        traces=tuple(trace for part in parts for trace in part.traces),
         pools=tuple(pool for _, pool in pools),
     )
 
@@ -137,10 +150,16 @@ def samples_of(lines: Sequence[Timeline]) -> Samples:
 _COLUMNS = ("label", "dropped_next", "kind", "trace", "pool", "time_s", "offset_s")
 
 
-def _samples_along(
-    line: Timeline, up: Bools, kinds: tuple[str, ...], first_trace: int, place: Integers
-) -> Samples:
-    """The samples of one timeline; trace and pool are counted over all timelines."""
+def _kinds_and_pools(part: Samples) -> list[tuple[str, GridPool]]:
+    """The kind of each pool of the part, and the pool; the first kind if it has no row."""
+    kind = np.zeros(len(part.pools), dtype=np.int64)
+    kind[part.pool] = part.kind
+    return [(part.kinds[at], pool) for at, pool in zip(kind.tolist(), part.pools, strict=True)]
+
+
+def _samples_along(line: Timeline) -> Samples:
+    """The samples of one timeline."""
+    up = line.up & line.known
     point, column = np.nonzero(up)
     label = np.stack([_lost_within(line, steps)[point, column] for steps in HORIZON_STEPS])
     trace = line.trace[point, column]
@@ -149,12 +168,12 @@ def _samples_along(
         evidence=evidence_along(line, record(line), up),
         label=label,
         dropped_next=_lost_within(line, 1)[point, column],
-        kind=np.full(point.size, kinds.index(line.probe_kind), dtype=np.int64),
-        trace=trace + first_trace,
-        pool=place[column],
+        kind=np.zeros(point.size, dtype=np.int64),
+        trace=trace,
+        pool=column.astype(np.int64),
         time_s=line.time_s[point],
         offset_s=begins[trace] + STEP_S * point.astype(np.float64),
-        kinds=kinds,
+        kinds=(line.probe_kind,),
         traces=line.traces,
         pools=line.pools,
     )

@@ -99,16 +99,30 @@ def evidence_along(timeline: Timeline, history: History, where: Bools) -> Eviden
         history: as `record` gave it for this timeline, arrays [.., time, pool].
         where: which points to keep, [time, pool].
     """
-    points = np.flatnonzero(where.ravel())
+    places = np.flatnonzero(where.ravel())
+    return evidence_at(history, timeline.pools, places, timeline.observed_age_s.ravel()[places])
+
+
+def evidence_at(
+    history: History, pools: Sequence[GridPool], places: Integers, observed_age_s: Floats
+) -> Evidence:
+    """The evidence at chosen places of a history in time; one row per place, in their order.
+
+    Args:
+        history: arrays are [.., time, pool].
+        pools: the pools.
+        places: point times the number of pools, plus pool; may repeat.
+        observed_age_s: seconds since the newest observation, one per place.
+    """
 
     # Floats and flags alike.
     def chosen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return array.reshape(*array.shape[:-2], -1)[..., points]
+        return array.reshape(*array.shape[:-2], -1)[..., places]
 
-    kin = _siblings(history, timeline.pools)
+    kin = _siblings(history, pools)
     siblings = Siblings(chosen(kin.drops), chosen(kin.up_hours), chosen(kin.up), chosen(kin.known))
     own = History(*(chosen(getattr(history, name)) for name in FIELDS))
-    return Evidence(own, siblings, chosen(timeline.observed_age_s))
+    return Evidence(own, siblings, observed_age_s)
 
 
 def _groups(pools: Sequence[GridPool]) -> tuple[Integers, ...]:

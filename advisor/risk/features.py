@@ -13,6 +13,18 @@ from advisor.risk.logistic import logit
 from advisor.risk.priors import Priors
 from advisor.risk.rates import LEVELS, log_rates
 
+DECAYED = "decayed_rate_6h"
+"""The log of the pool's own rate with a half-life of 6 h, drawn to the rate of its kind only."""
+
+DECAYED_STRENGTH_H = 2.0
+"""Hours up at which that rate is believed half."""
+
+NEAR = "near_rate"
+"""The log of the rate that the pool's neighbors have had, `rates.LEVELS`; nothing of its own."""
+
+FRAILTY = "frailty"
+"""The log of the drops seen over those expected of the ages that the pool was up at."""
+
 AGE_LOGIT = "age_logit"
 """The only input that depends on the horizon: the log odds of the pooled age curve."""
 
@@ -35,7 +47,7 @@ SIBLINGS = (
 
 LOCAL = (
     *SIBLINGS,
-    *("rate_168h", "rate_own", "up_share_168h", "watched", "frailty", "frailty_24h"),
+    *("rate_168h", "rate_own", "up_share_168h", "watched", FRAILTY, "frailty_24h"),
 )
 """Inputs that hold in the pools of training: siblings, and the pool's level over weeks."""
 
@@ -66,6 +78,8 @@ def features(evidence: Evidence, kind: Integers, priors: Priors) -> dict[str, Fl
     own = {f"rate_{name.removeprefix('own_')}": levels[name] for name in LEVELS if "own" in name}
     return {
         **own,
+        NEAR: levels["near"],
+        DECAYED: decayed_log_rate(evidence, rate),
         **_spells(evidence),
         **_up_shares(evidence),
         **_siblings(evidence, rate),
@@ -74,16 +88,28 @@ def features(evidence: Evidence, kind: Integers, priors: Priors) -> dict[str, Fl
     }
 
 
+def decayed_log_rate(evidence: Evidence, rate: Floats) -> Floats:
+    """`DECAYED`; ``rate`` is that of each row's kind, drops per hour up."""
+    own, life = evidence.history, HALF_LIVES_H.index(6.0)
+    drops = own.drops[life] + DECAYED_STRENGTH_H * rate
+    log_rate: Floats = np.log(drops / (own.up_hours[life] + DECAYED_STRENGTH_H))
+    return log_rate
+
+
 def age_logit(evidence: Evidence, kind: Integers, priors: Priors, horizon_h: float) -> Floats:
     """The log odds of loss within the horizon, from age alone."""
     return logit(priors.risk_by_age(evidence, kind, horizon_h))
 
 
-def frailty_logit(evidence: Evidence, kind: Integers, priors: Priors, horizon_h: float) -> Floats:
-    """The log odds if the age curve's hazard is scaled by the pool's own drops so far."""
-    risk = np.clip(priors.risk_by_age(evidence, kind, horizon_h), 0.0, 1 - 1e-9)
-    frailty = np.exp(_frailties(evidence, kind, priors)["frailty"])
-    return logit(-np.expm1(np.log1p(-risk) * frailty))
+def frailty_logit(risk_by_age: Floats, log_frailty: Floats) -> Floats:
+    """The log odds if the age curve's hazard is scaled by the pool's own drops so far.
+
+    Args:
+        risk_by_age: P(lost within the horizon) as `Priors.risk_by_age` gives it, [row].
+        log_frailty: the input `FRAILTY`, [row].
+    """
+    risk = np.clip(risk_by_age, 0.0, 1 - 1e-9)
+    return logit(-np.expm1(np.log1p(-risk) * np.exp(log_frailty)))
 
 
 def _spells(evidence: Evidence) -> dict[str, Floats]:
@@ -132,6 +158,6 @@ def _frailties(evidence: Evidence, kind: Integers, priors: Priors) -> dict[str, 
         expected = priors.expected_drops(evidence.history.aged_hours[place], kind)
         seen = evidence.history.drops[life]
         hours = HALF_LIVES_H[life]
-        name = "frailty" if hours == FOREVER else f"frailty_{hours:g}h"
+        name = FRAILTY if hours == FOREVER else f"{FRAILTY}_{hours:g}h"
         made[name] = np.log((seen + FRAILTY_DROPS) / (expected + FRAILTY_DROPS))
     return made

@@ -219,6 +219,7 @@ def _timeline(chain: list[_Series]) -> Timeline:
     shift = {name: STEP_S * np.ceil((at - origin) / STEP_S) - at for name, at in begins.items()}
     placed = [one.origin_s + shift[one.campaign] for one in chain]
     pools = tuple(sorted({one.pool for one in chain}))
+    columns = {pool: column for column, pool in enumerate(pools)}
     points = 1 + max(
         int(np.ceil((at + one.offset_s[-1]) / STEP_S))
         for at, one in zip(placed, chain, strict=True)
@@ -227,7 +228,7 @@ def _timeline(chain: list[_Series]) -> Timeline:
     age = np.full((points, len(pools)), np.inf)
     trace = np.full((points, len(pools)), -1, dtype=np.int64)
     for place, (at, one) in enumerate(zip(placed, chain, strict=True)):
-        column = pools.index(one.pool)
+        column = columns[one.pool]
         first, state, seen = _on_grid(at + one.offset_s, one.up)
         rows = slice(first, first + state.size)
         up[rows, column], age[rows, column], trace[rows, column] = state, seen, place

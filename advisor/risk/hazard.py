@@ -1,8 +1,9 @@
 """The risk model: P(lost within 15 min, 1 h, 6 h, 24 h) of a machine that is up now.
 
 For each horizon a logistic core of recent rates, age and siblings, at the short ones with a ridge
-residual on top, at 24 h with a share of the age curve scaled by the pool's own drops. Linear in
-the log odds, so what drives a forecast is told exactly. A longer horizon never has less risk.
+residual on top; and a share of two plain views, the age curve scaled by the pool's own drops and
+the decayed rate. A pool that was hardly watched is taken for one of its neighbors. Linear in the
+log odds, so what drives a forecast is told exactly. A longer horizon never has less risk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.risk.evidence import Evidence
-from advisor.risk.features import AGE_LOGIT, age_logit, features, frailty_logit
+from advisor.risk.features import AGE_LOGIT, FRAILTY, features, frailty_logit
 from advisor.risk.grid import Bools, Floats, GridPool, Integers
 from advisor.risk.horizons import HORIZONS_H, HORIZONS_MINUTES
-from advisor.risk.logistic import sigmoid
+from advisor.risk.logistic import logit, sigmoid
 from advisor.risk.priors import Priors
 from advisor.risk.regression import Regression
 from advisor.risk.settings import FitSettings
+from advisor.risk.threads import one_thread
 
 Z_90 = 1.6448536269514722
 """Half width of a central 90 % interval, standard deviations."""
@@ -28,8 +30,11 @@ UNWATCHED_FACTOR = 2.0
 
 HALF_WATCHED_H = 2.0
 
-FRAILTY_SHARE = "frailty_blend"
-"""Name of the share that the blend with the age curve has in the log odds."""
+VIEWS_SHARE = "plain_views"
+"""Name of the share that the blend with the two plain views has in the log odds."""
+
+NEIGHBORS_SHARE = "hardly_watched"
+"""Name of the share that the neighbors' rate has, in place of what little was seen of the pool."""
 
 SHORTER_HORIZON = "shorter_horizon"
 """Name of what is added where a shorter horizon had more risk."""
@@ -49,10 +54,16 @@ class Forecasts:
 
 @dataclass(frozen=True, slots=True)
 class RiskModel:
-    """A fitted model; one regression per horizon. ``familiar`` are the pools of training."""
+    """A fitted model; one regression per horizon. ``familiar`` are the pools of training.
+
+    ``decayed`` and ``neighbors`` are regressions on the decayed rate, and on the neighbors' rate,
+    alone.
+    """
 
     priors: Priors
     regressions: tuple[Regression, ...]
+    decayed: tuple[Regression, ...]
+    neighbors: tuple[Regression, ...]
     settings: FitSettings
     familiar: frozenset[str]
 
@@ -60,22 +71,32 @@ class RiskModel:
         """Whether training knew each pool."""
         return np.array([pool_key(pool) in self.familiar for pool in pools], dtype=np.bool_)
 
+    @one_thread()
     def forecast(
-        self, evidence: Evidence, kind: Integers, familiar: Bools | None = None
+        self,
+        evidence: Evidence,
+        kind: Integers,
+        familiar: Bools | None = None,
+        *,
+        inputs: Mapping[str, Floats] | None = None,
     ) -> Forecasts:
         """The risk of each row that is up.
 
-        ``kind`` as `Priors.place` gives it, ``familiar`` as `knows` does, both [row]; without
-        ``familiar`` no pool is taken for one that training knew.
+        Args:
+            evidence: what is known of each row.
+            kind: as `Priors.place` gives it, [row].
+            familiar: as `knows` gives it, [row]; if None no pool is taken for one of training.
+            inputs: the `features` of the evidence, where they are at hand already.
         """
         familiar = _or_none(familiar, evidence.rows)
-        inputs = features(evidence, kind, self.priors)
+        if inputs is None:
+            inputs = features(evidence, kind, self.priors)
         logits, sds = [], []
         unwatched = UNWATCHED_FACTOR / (1.0 + evidence.history.watched / HALF_WATCHED_H)
         for place in range(len(HORIZONS_MINUTES)):
-            straight, variance, blend = self._parts(place, evidence, kind, familiar, inputs)
+            straight, variance, blends = self._parts(place, evidence, kind, familiar, inputs)
             pool_sd = self.settings.pool_sd[place] * (1.0 + unwatched)
-            logits.append(straight + blend)
+            logits.append(straight + sum(blends.values()))
             sds.append(np.sqrt(variance + np.square(pool_sd)))
         middle, spread = np.stack(logits), Z_90 * np.stack(sds)
         return Forecasts(
@@ -84,6 +105,7 @@ class RiskModel:
             _rising(sigmoid(middle + spread)),
         )
 
+    @one_thread()
     def drivers(
         self, evidence: Evidence, kind: Integers, place: int, familiar: Bools | None = None
     ) -> tuple[float, dict[str, Floats]]:
@@ -95,13 +117,14 @@ class RiskModel:
         inputs = features(evidence, kind, self.priors)
         risen = np.full(evidence.rows, -np.inf)
         for shorter in range(place):
-            straight, _, blend = self._parts(shorter, evidence, kind, familiar, inputs)
-            risen = np.maximum(risen, straight + blend)
-        straight, _, blend = self._parts(place, evidence, kind, familiar, inputs)
-        given = self._inputs(place, evidence, kind, inputs)
+            straight, _, blends = self._parts(shorter, evidence, kind, familiar, inputs)
+            risen = np.maximum(risen, straight + sum(blends.values()))
+        straight, _, blends = self._parts(place, evidence, kind, familiar, inputs)
+        risk = self.priors.risk_by_age(evidence, kind, HORIZONS_H[place])
+        given = {**inputs, AGE_LOGIT: logit(risk)}
         shares = self.regressions[place].shares(given, familiar)
-        shares[FRAILTY_SHARE] = blend
-        shares[SHORTER_HORIZON] = np.maximum(risen - straight - blend, 0.0)
+        shares.update(blends)
+        shares[SHORTER_HORIZON] = np.maximum(risen - straight - sum(blends.values()), 0.0)
         return self.regressions[place].baseline, shares
 
     def _parts(
@@ -111,20 +134,23 @@ class RiskModel:
         kind: Integers,
         familiar: Bools,
         inputs: Mapping[str, Floats],
-    ) -> tuple[Floats, Floats, Floats]:
-        """The regression's log odds, their variance, and what the blend adds; [row] each."""
-        given = self._inputs(place, evidence, kind, inputs)
+    ) -> tuple[Floats, Floats, dict[str, Floats]]:
+        """The regression's log odds, their variance, and what each blend adds; [row] each."""
+        risk = self.priors.risk_by_age(evidence, kind, HORIZONS_H[place])
+        given = {**inputs, AGE_LOGIT: logit(risk)}
         value, variance = self.regressions[place].logit(given, familiar)
-        share = self.settings.frailty_share[place]
-        if not share:
-            return value, variance, np.zeros(evidence.rows)
-        frail = frailty_logit(evidence, kind, self.priors, HORIZONS_H[place])
-        return value, variance, share * (frail - value)
-
-    def _inputs(
-        self, place: int, evidence: Evidence, kind: Integers, inputs: Mapping[str, Floats]
-    ) -> dict[str, Floats]:
-        return {**inputs, AGE_LOGIT: age_logit(evidence, kind, self.priors, HORIZONS_H[place])}
+        views = np.zeros(evidence.rows)
+        if share := self.settings.frailty_share[place]:
+            views += share * (frailty_logit(risk, inputs[FRAILTY]) - value)
+        if share := self.settings.decayed_share[place]:
+            decayed, _ = self.decayed[place].logit(inputs, familiar)
+            views += share * (decayed - value)
+        near = np.zeros(evidence.rows)
+        if half_h := self.settings.neighbors_h[place]:
+            neighbors, _ = self.neighbors[place].logit(inputs, familiar)
+            strange = 1.0 / (1.0 + np.square(evidence.history.watched / half_h))
+            near = strange * (neighbors - value - views)
+        return value, variance, {VIEWS_SHARE: views, NEIGHBORS_SHARE: near}
 
 
 def pool_key(pool: GridPool) -> str:

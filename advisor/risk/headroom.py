@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from advisor.errors import AdvisorError
+from advisor.risk.interpolation import pools_lost_within
 from warehouse.records import Pool
 
 SURELY_LOST = 1.0
@@ -71,6 +72,44 @@ def probability_covered(replicas: Sequence[int], lost: Sequence[float], needed: 
 def headroom(
     replicas_by_pool: Mapping[Pool, int],
     needed: int,
+    lead_time: timedelta,
+    target: float,
+    *,
+    forecasts: Mapping[Pool, Mapping[int, float]],
+    unknown: float = SURELY_LOST,
+    places: Sequence[Pool] | None = None,
+    most: int = MOST_SPARES,
+) -> int:
+    """The fewest replicas to add to those held now, so that enough of them outlast the lead time.
+
+    Enough: P(at least ``needed`` remain) is ``target`` or more. With given places, or evenly
+    spread ones, the answer never falls when the lead time, a probability or the target rises.
+
+    Args:
+        replicas_by_pool: replicas held now; a pool with 0 is one that may take a spare.
+        needed: replicas that must remain.
+        lead_time: how long a new replica takes until it serves; at most 24 hours.
+        target: the wanted probability; above 0, at most 1.
+        forecasts: P(lost within the horizon) of each pool by horizon in minutes; between horizons
+            as `interpolation.risk_within` has it. A missing pool or nan is unknown.
+        unknown: the probability assumed of an unknown pool.
+        places: the pools of the spares in order, see `safest_places`; None spreads them evenly.
+        most: where the search ends when ``places`` is None.
+
+    Raises:
+        TargetOutOfReachError: not even all the spares meet the target.
+        LeadTimeError: a forecast does not reach that far.
+        ValueError: a number is out of range.
+    """
+    lost = pools_lost_within(forecasts, lead_time)
+    return spares_needed(
+        replicas_by_pool, needed, lost, target, unknown=unknown, places=places, most=most
+    )
+
+
+def spares_needed(
+    replicas_by_pool: Mapping[Pool, int],
+    needed: int,
     lost_within: Mapping[Pool, float],
     target: float,
     *,
@@ -78,19 +117,9 @@ def headroom(
     places: Sequence[Pool] | None = None,
     most: int = MOST_SPARES,
 ) -> int:
-    """The fewest replicas to add to those held, so that enough of them outlast the lead time.
+    """The same as `headroom`, from P(lost within the lead time) of each pool.
 
-    Enough: P(at least ``needed`` remain) is ``target`` or more. With given places, or evenly
-    spread ones, the answer never falls when a probability or the target rises.
-
-    Args:
-        replicas_by_pool: replicas held now; a pool with 0 is one that may take a spare.
-        needed: replicas that must remain.
-        lost_within: P(the pool is lost within the lead time); missing or nan is unknown.
-        target: the wanted probability; above 0, at most 1.
-        unknown: the probability assumed of an unknown pool.
-        places: the pools of the spares in order, see `safest_places`; None spreads them evenly.
-        most: where the search ends when ``places`` is None.
+    A pool that is missing in ``lost_within`` or nan there is unknown.
 
     Raises:
         TargetOutOfReachError: not even all the spares meet the target.

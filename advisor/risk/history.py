@@ -102,7 +102,9 @@ class History:
         self.up_hours += STEP_H * at_risk
         self.hours *= fade
         self.hours += STEP_H * linked
-        self.aged_hours *= _FADE[list(AGED_HALF_LIVES), None, None]
+        for place, life in enumerate(AGED_HALF_LIVES):
+            if HALF_LIVES_H[life] != FOREVER:
+                self.aged_hours[place] *= _FADE[life]
         exposed = np.flatnonzero(at_risk)
         band = age_band(self.age[exposed], self.censored[exposed])
         self.aged_hours[:, band, exposed] += STEP_H

@@ -24,10 +24,17 @@ SMALLEST_PROBABILITY = 1e-6
 wrong forecast costs 13.8 and not infinity."""
 
 BLOCK_DAYS = 3
-"""Length of a cell of `pool_mean_coverage`: windows of 24 h overlap days, but hardly this."""
+"""Days whose luck is taken as independent: windows of 24 h overlap days, but hardly this."""
 
-SMALLEST_CELL = 20
-"""Rows below which a cell's observed share says too little about its mean risk."""
+
+class Cells(NamedTuple):
+    """What `pool_mean_coverage` looks at: a pool in so many days, up in at least so many rows."""
+
+    days: float
+    rows: float
+
+
+DEFAULT_CELLS = Cells(BLOCK_DAYS, 20)
 
 ROUNDING = 1e-9
 """A mean of equal numbers differs from them by less than this."""
@@ -204,23 +211,27 @@ def pool_mean_coverage(  # noqa: PLR0917 - one column each, in the order of the 
     probability: Floats,
     pool: Labels,
     day: npt.NDArray[np.integer] | Floats,
+    *,
+    cells: Cells = DEFAULT_CELLS,
 ) -> float:
     """The share of cells whose observed share of interruptions lies in their mean interval.
 
     An interval is of a pool's mean risk, not of a single outcome, so it is checked on means. A
-    cell is a pool in a block of three days (``day`` counts days from any origin; days 0 to 2 are
-    a block) and needs 20 rows. Its interval reaches from the mean ``low`` to the mean ``high``
-    of its rows, ends included. Sampling noise is not taken off: small cells miss more often.
+    cell is a pool in a block of days, counted from its first ``day``, and large enough as
+    ``cells`` has it. Its interval reaches from the mean ``low`` to the mean ``high`` of its rows,
+    ends included. Sampling noise is not taken off: small cells miss more often.
 
     Rows without a forecast (nan in ``probability``, ``low`` or ``high``) are left out. nan if no
     cell is large enough.
     """
     known = ~np.isnan(probability + low + high)
-    block = _codes(np.floor_divide(day[known], BLOCK_DAYS))
-    code = _codes(pool[known])
+    code, days = _codes(pool[known]), day[known].astype(np.float64)
+    first = np.full(code.max(initial=-1) + 1, np.inf)
+    np.minimum.at(first, code, days)
+    block = _codes(np.floor_divide(days - first[code], cells.days))
     cell = _codes(code * (block.max(initial=0) + 1) + block)
     rows = np.bincount(cell)
-    large = rows >= SMALLEST_CELL
+    large = rows >= cells.rows
     if not large.any():
         return math.nan
     observed, bottom, top = (
@@ -239,11 +250,13 @@ def summary(  # noqa: PLR0917 - one column each, in the order of the predictions
     reference_probability: Floats,
     pool: Labels,
     day: npt.NDArray[np.integer] | Floats,
+    *,
+    cells: Cells = DEFAULT_CELLS,
 ) -> dict[str, float | None]:
     """The figures of one forecast as JSON takes them: None where a figure is nan.
 
-    ``low`` and ``high`` are the 90 % interval (nan for a forecast without one), and
-    ``reference_probability`` what `brier_skill` compares with.
+    ``low`` and ``high`` are the 90 % interval (nan for a forecast without one),
+    ``reference_probability`` what `brier_skill` compares with, ``cells`` those of the coverage.
     """
     figures = {
         "log_loss": log_loss(outcome, probability),
@@ -253,7 +266,7 @@ def summary(  # noqa: PLR0917 - one column each, in the order of the predictions
         "auc_within_pool": auc_within_pool(outcome, probability, pool),
         "average_precision": average_precision(outcome, probability),
         "ece": ece(outcome, probability),
-        "coverage_90": pool_mean_coverage(outcome, low, high, probability, pool, day),
+        "coverage_90": pool_mean_coverage(outcome, low, high, probability, pool, day, cells=cells),
     }
     return {name: None if math.isnan(value) else value for name, value in figures.items()}
 

@@ -60,14 +60,20 @@ class Priors:
 
     def expected_drops(self, aged_hours: Floats, kind: Integers) -> Floats:
         """Drops expected of time up at each age; ``aged_hours`` is [band, row]."""
-        expected = np.empty(kind.size)
-        for rows, curve in self._parts(kind):
-            expected[rows] = curve.expected_drops(aged_hours[:, rows])
+        curves = (*self.curves, self.curve)
+        hazard = np.stack([curve.hazard_per_hour for curve in curves], axis=1)
+        expected = np.zeros(kind.size)
+        for band, hours in enumerate(aged_hours):
+            expected += hazard[band][kind] * hours
         return expected
 
-    def _parts(self, kind: Integers) -> list[tuple[Bools, AgeCurve]]:
+    def _parts(self, kind: Integers) -> list[tuple[Bools | slice, AgeCurve]]:
+        """The rows of each kind that there is, and its curve."""
         curves = (*self.curves, self.curve)
-        return [(kind == place, curves[place]) for place in np.unique(kind).tolist()]
+        places = (np.flatnonzero(np.bincount(kind + 1)) - 1).tolist()
+        if len(places) == 1:
+            return [(slice(None), curves[places[0]])]
+        return [(kind == place, curves[place]) for place in places]
 
 
 def fit_priors(samples: Samples, rows: Bools) -> Priors:

@@ -1,16 +1,20 @@
-"""One horizon's regression: a core, and a residual of straight pieces on top of it."""
+"""One horizon's regression: a core, and a residual of straight pieces on top of it.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+Rows come in blocks, to be fitted and to be forecast: a block's columns stay in the processor's
+cache, and memory does not grow with the rows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from advisor.risk.basis import Piece, design, fit_pieces
 from advisor.risk.grid import Bools, Floats, Integers
-from advisor.risk.logistic import Chunk, fit_logistic
+from advisor.risk.logistic import Chunk, fit_logistic, linear
 
-CHUNK_ROWS = 65536
-"""Rows whose design is in memory at a time, about 60 MB."""
+BLOCK_ROWS = 8192
+"""Rows whose columns are made at a time, about 4 MB; 2,048 to 16,384 took the same time."""
 
 FAMILIAR = "familiar_pool"
 """Name of the share that being a pool of training has in the log odds."""
@@ -29,9 +33,7 @@ class Residual:
 
     def logit(self, inputs: Mapping[str, Floats], rows: int) -> tuple[Floats, Floats]:
         """What it adds, and the variance of that, [row] each."""
-        columns = with_intercept(design(self.pieces, inputs, rows))
-        variance = np.sum((columns @ self.covariance) * columns, axis=1)
-        return columns @ self.coefficient, variance
+        return linear(design(self.pieces, inputs, rows), self.coefficient, self.covariance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,21 @@ class Regression:
 
     def logit(self, inputs: Mapping[str, Floats], familiar: Bools) -> tuple[Floats, Floats]:
         """The log odds and their variance from the coefficients' uncertainty, [row] each."""
-        rows = familiar.size
-        core = core_design(self.core, inputs, rows)
-        value = core @ self.core_coefficient
-        variance = np.sum((core @ self.core_covariance) * core, axis=1)
+        value, variance = np.empty(familiar.size), np.empty(familiar.size)
+        for rows in blocks(familiar.size):
+            part = {name: column[rows] for name, column in inputs.items()}
+            value[rows], variance[rows] = self._block(part, familiar[rows])
+        return value, variance
+
+    def _block(self, inputs: Mapping[str, Floats], familiar: Bools) -> tuple[Floats, Floats]:
+        core = core_design(self.core, inputs, familiar.size)
+        value, variance = linear(core, self.core_coefficient, self.core_covariance)
         if self.bends is not None:
-            more, spread = self.bends.logit(inputs, rows)
+            more, spread = self.bends.logit(inputs, familiar.size)
             value, variance = value + more, variance + spread
         if self.local is not None:
             gate = self.gate(familiar)
-            more, spread = self.local.logit(inputs, rows)
+            more, spread = self.local.logit(inputs, familiar.size)
             value, variance = value + gate * more, variance + np.square(gate) * spread
         return value, variance
 
@@ -100,25 +107,45 @@ class Regression:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPart:
-    """Rows to fit on, with their inputs; the arrays are [row]."""
+    """Rows to fit on; ``rows``, ``outcome`` and ``weight`` are [row].
 
-    inputs: Mapping[str, Floats]
+    ``inputs_of`` gives all inputs of the rows at some places, which are those in ``rows``. It is
+    asked for a block of them at a time, so that they need not be in memory together.
+    ``is_small``: columns may be kept between the steps of a fit; else they are made anew.
+    """
+
+    inputs_of: Callable[[Integers], Mapping[str, Floats]]
+    rows: Integers
     outcome: Floats
     weight: Floats
+    is_small: bool
 
-    def take(self, rows: Bools | Integers) -> "TrainingPart":
+    def take(self, rows: Bools) -> "TrainingPart":
         """The chosen rows."""
-        inputs = {name: value[rows] for name, value in self.inputs.items()}
-        return TrainingPart(inputs, self.outcome[rows], self.weight[rows])
+        return replace(
+            self, rows=self.rows[rows], outcome=self.outcome[rows], weight=self.weight[rows]
+        )
 
-    def chunks(self) -> Iterable[slice]:
-        """Slices that cover all rows."""
-        for start in range(0, self.outcome.size, CHUNK_ROWS):
-            yield slice(start, min(start + CHUNK_ROWS, self.outcome.size))
+    def blocks(self) -> Iterator[tuple[slice, Mapping[str, Floats]]]:
+        """Slices that cover all rows, and their inputs."""
+        for rows in blocks(self.rows.size):
+            yield rows, self.inputs_of(self.rows[rows])
 
-    def sliced(self, rows: slice) -> dict[str, Floats]:
-        """The inputs of some rows."""
-        return {name: value[rows] for name, value in self.inputs.items()}
+    def every(self, step: int, names: Sequence[str]) -> dict[str, Floats]:
+        """The named inputs of every ``step``-th row."""
+        thin = self.rows[::step]
+        made = {name: np.empty(thin.size) for name in names}
+        for rows in blocks(thin.size):
+            inputs = self.inputs_of(thin[rows])
+            for name, column in made.items():
+                column[rows] = inputs[name]
+        return made
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Slices of up to `BLOCK_ROWS` that cover so many rows."""
+    for start in range(0, rows, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, rows))
 
 
 def fit_core(
@@ -127,31 +154,27 @@ def fit_core(
     """The core alone; the prior is of the intercept, then of each input."""
 
     def chunks() -> Iterable[Chunk]:
-        for rows in part.chunks():
-            size = rows.stop - rows.start
-            yield Chunk(
-                core_design(core, part.sliced(rows), size),
-                part.outcome[rows],
-                part.weight[rows],
-                np.zeros(size),
-            )
+        for rows, inputs in part.blocks():
+            columns = core_design(core, inputs, rows.stop - rows.start)
+            offset = np.zeros(rows.stop - rows.start)
+            yield Chunk(columns, part.outcome[rows], part.weight[rows], offset)
 
-    fit = fit_logistic(_kept(part, chunks), prior_mean, prior_sd)
-    mean = np.array([float(part.inputs[name].mean()) for name in core])
-    return Regression(core, fit.coefficient, fit.covariance, mean)
+    kept = _kept(part, chunks)
+    fit = fit_logistic(kept, prior_mean, prior_sd)
+    total = np.sum([chunk.design[:, 1:].sum(axis=0) for chunk in kept()], axis=0)
+    return Regression(core, fit.coefficient, fit.covariance, total / part.rows.size)
 
 
 def fit_residual(
     part: TrainingPart, offset: Floats, names: Sequence[str], residual_sd: float
 ) -> Residual:
     """Straight pieces of the named inputs on top of log odds that stay as they are, [row]."""
-    step = max(part.outcome.size // KNOT_ROWS, 1)
-    pieces = fit_pieces({name: part.inputs[name][::step] for name in names}, names)
+    step = max(part.rows.size // KNOT_ROWS, 1)
+    pieces = fit_pieces(part.every(step, names), names)
 
     def chunks() -> Iterable[Chunk]:
-        for rows in part.chunks():
-            size, inputs = rows.stop - rows.start, part.sliced(rows)
-            columns = with_intercept(design(pieces, inputs, size))
+        for rows, inputs in part.blocks():
+            columns = design(pieces, inputs, rows.stop - rows.start)
             yield Chunk(columns, part.outcome[rows], part.weight[rows], offset[rows])
 
     prior_sd = np.full(len(pieces) + 1, residual_sd)
@@ -161,27 +184,18 @@ def fit_residual(
 
 def core_design(core: tuple[str, ...], inputs: Mapping[str, Floats], rows: int) -> Floats:
     """An intercept and the core's inputs, [row, 1 + input]."""
-    made = np.empty((rows, len(core) + 1))
-    made[:, 0] = 1.0
+    made = np.empty((len(core) + 1, rows))
+    made[0] = 1.0
     for place, name in enumerate(core):
-        made[:, place + 1] = inputs[name]
-    return made
-
-
-def with_intercept(columns: Floats) -> Floats:
-    """The same with a first column of ones."""
-    return np.concatenate((np.ones((columns.shape[0], 1)), columns), axis=1)
+        made[place + 1] = inputs[name]
+    return made.T
 
 
 def _kept(
     part: TrainingPart, chunks: Callable[[], Iterable[Chunk]]
 ) -> Callable[[], Iterable[Chunk]]:
-    """Chunks made once where all of them fit into memory, else made anew at each step."""
-    if part.outcome.size > MOST_KEPT_ROWS:
+    """Chunks made once if the part is small, else made anew at each step."""
+    if not part.is_small:
         return chunks
     kept = list(chunks())
     return lambda: kept
-
-
-MOST_KEPT_ROWS = 250_000
-"""Rows up to which the design is kept between steps: about 200 MB."""

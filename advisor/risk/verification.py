@@ -24,6 +24,7 @@ from advisor.risk.resolved import (
     ISSUE,
     POOL,
     blocks,
+    events,
     floats,
     partition,
     with_baseline,
@@ -36,10 +37,6 @@ ahead of time (1 h horizon)."""
 LEAST_EVENTS, LEAST_BLOCKS = 30, 7
 """Losses, and blocks of days, below which an interval of the skill means nothing. A bootstrap of
 10 days is too narrow already (`metrics.day_bootstrap_difference`)."""
-
-SAME_EVENT = "5m"
-"""Losses of a pool in the same five minutes are one event: over 92 % of the interruptions that
-come together do so within 3 min (published, 2026)."""
 
 
 class Verdict(StrEnum):
@@ -249,7 +246,7 @@ def _comparison(compared: pl.DataFrame, rng: np.random.Generator) -> Comparison:
     rate = floats(compared.select(pl.col("outcome").mean().over("provider"))["outcome"])
     return Comparison(
         rows=compared.height,
-        events=_events(compared).n_unique(),
+        events=events(compared).n_unique(),
         blocks=int(np.unique(block).size),
         brier_skill=Interval(*map(_known, (-high / reference, skill, -low / reference))),
         log_loss_difference=Interval(*map(_known, difference)),
@@ -257,20 +254,14 @@ def _comparison(compared: pl.DataFrame, rng: np.random.Generator) -> Comparison:
     )
 
 
-def _events(told: pl.DataFrame) -> pl.DataFrame:
-    """The event of each row that was lost: its pool and five minutes."""
-    lost = told.filter(pl.col("outcome") > 0)
-    return lost.select(*POOL, pl.col("event_at").dt.truncate(SAME_EVENT).alias("event"))
-
-
 def _lead_times(told: pl.DataFrame, threshold: float) -> LeadTimes:
-    lost = told.filter(pl.col("outcome") > 0).with_columns(_events(told)["event"])
+    lost = told.filter(pl.col("outcome") > 0).with_columns(events(told)["event"])
     alerted = pl.col("issued_at").filter(pl.col("probability") >= threshold)
     lead = pl.col("event_at").min() - alerted.min()
-    events = lost.group_by(*POOL, "event").agg(lead.dt.total_seconds() / 60)
-    minutes = events["event_at"].drop_nulls()
+    found = lost.group_by(*POOL, "event").agg(lead.dt.total_seconds() / 60)
+    minutes = found["event_at"].drop_nulls()
     low, median, high = (minutes.quantile(share, "linear") for share in (0.1, 0.5, 0.9))
-    return LeadTimes(events.height, events.height - minutes.len(), low, median, high)
+    return LeadTimes(found.height, found.height - minutes.len(), low, median, high)
 
 
 def _known(value: float) -> float | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
-from advisor.risk.grid import STEP_S, Timeline
+from advisor.risk.grid import STEP_S, GridPool, Timeline
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -72,12 +72,23 @@ def availabilities(timeline: Timeline) -> list[Availability]:
     A campaign that continues another one after a break gives two: nobody knows what happened to
     machines during the break.
     """
-    watched = timeline.known.any(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], watched, [False])).astype(np.int8)))
-    names = tuple(f"{pool.zone}/{pool.instance_type}" for pool in timeline.pools)
+    names = tuple(pool_name(pool) for pool in timeline.pools)
     live = (timeline.up & timeline.known).T
-    pairs = edges.reshape(-1, 2).tolist()
-    return [Availability(names, live[:, first:last]) for first, last in pairs]
+    return [Availability(names, live[:, span]) for span in spans(timeline.known)]
+
+
+def spans(watched: Bools) -> list[slice]:
+    """The runs of steps in which any pool is watched, in order; ``watched`` is [step, pool]."""
+    any_pool = np.concatenate(([0], watched.any(axis=1), [0])).astype(np.int8)
+    edges = np.flatnonzero(np.diff(any_pool))
+    return [slice(first, last) for first, last in edges.reshape(-1, 2).tolist()]
+
+
+def pool_name(pool: GridPool) -> str:
+    """Zone and type; a fleet's size and what tells two series of one pool apart, if any."""
+    size = f" x {pool.target_capacity}" if pool.target_capacity > 1 else ""
+    member = f" {pool.member}" if pool.member else ""
+    return f"{pool.zone}/{pool.instance_type}{size}{member}"
 
 
 def steps_left(up: Bools) -> Integers:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.simulation.availability import STEPS_PER_DAY, Floats, Integers
+from advisor.simulation.availability import Floats, Integers
 
 SERVING_MEASURES = (
     "uncovered_minutes",
@@ -55,10 +55,6 @@ class Outcome:
     def total(self, measure: str) -> float:
         """The sum over all days."""
         return float(self.by_day[measure].sum())
-
-    def per_day(self, measure: str) -> float:
-        """The mean over the time replayed, per 24 h."""
-        return self.total(measure) * STEPS_PER_DAY / len(self.placed)
 
 
 def by_day(per_step: Floats, day: Integers) -> Floats:

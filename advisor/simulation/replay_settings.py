@@ -4,6 +4,7 @@ Money is in units of one spot machine-hour at the equal price: a cost of 96 is f
 a day.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -37,8 +38,8 @@ class ServingJob:
             raise ValueError("replicas and most_per_pool start at 1")
         if not timedelta(0) <= self.notice <= self.cold_start or not self.cold_start:
             raise ValueError("notice is from 0 to cold_start, and cold_start above 0")
-        if self.on_demand_ratio <= 0:
-            raise ValueError("on_demand_ratio is above 0")
+        if not 0 < self.on_demand_ratio < math.inf:
+            raise ValueError("on_demand_ratio is a number above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class TrainingJob:
 class ReplaySettings:
     """What is replayed, and how the policies act.
 
-    ``target``: P(enough replicas outlast the cold start), for headroom; ``most_spare`` its most.
+    ``target``: P(enough replicas outlast the cold start), for headroom: the lowest of a grid that
+    missed no more than static N+2 in the 2022 campaigns (docs/decision-value.md); ``most_spare``
+    the most it holds.
     ``threshold``: P(lost within 1 h) above which the threshold policy moves away; the prototype's.
     ``uncovered_cost``: what a replica-hour that is missing costs, in spot machine-hours, for
     expected-cost; assumed. ``hedge_spare``: spares of spothedge. ``place_by_risk`` lets reactive
@@ -81,7 +84,7 @@ class ReplaySettings:
     """
 
     job: ServingJob | TrainingJob = field(default_factory=ServingJob)
-    target: float = 0.97
+    target: float = 0.95
     most_spare: int = 4
     threshold: float = 0.15
     uncovered_cost: float = 10.0
@@ -98,7 +101,7 @@ class ReplaySettings:
         """
         if not (0 <= self.target <= 1 and 0 <= self.threshold <= 1):
             raise ValueError("target and threshold are probabilities")
-        if min(self.most_spare, self.hedge_spare) < 0 or self.uncovered_cost < 0:
-            raise ValueError("spares and costs are not negative")
-        if any(price <= 0 for price in self.prices):
-            raise ValueError("prices are above 0")
+        if min(self.most_spare, self.hedge_spare) < 0 or not 0 <= self.uncovered_cost < math.inf:
+            raise ValueError("spares and costs are numbers from 0")
+        if not all(0 < price < math.inf for price in self.prices):
+            raise ValueError("prices are numbers above 0")

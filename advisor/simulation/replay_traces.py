@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from advisor.risk.interpolation import risk_within
 from advisor.simulation.availability import Availability, Bools, Floats
 from advisor.simulation.decayed_rate import Forecasts
 from advisor.simulation.outcomes import Outcome
@@ -48,6 +49,7 @@ def replay(
         signals: rebalance signals, [pool, step]; None draws them as `settings.signal` says.
 
     Raises:
+        LeadTimeError: no forecast reaches an hour ahead, or as far as the cold start.
         ValueError: a policy that the job does not know, or arrays that do not fit the trace.
     """
     job = settings.job
@@ -74,10 +76,10 @@ def _scene(
     order = rng.random((traces.steps, len(traces.pools)))
     if signals is None:
         signals = rebalance_signals(traces.up, settings.signal, rng)
-    hour = risk_within(forecasts, HOUR, traces)
+    hour = _risk(forecasts, HOUR, traces)
     lead = hour
     if isinstance(job, ServingJob):
-        lead = risk_within(forecasts, job.cold_start, traces)
+        lead = _risk(forecasts, job.cold_start, traces)
     prices = np.array(settings.prices) if settings.prices else np.ones(len(traces.pools))
     return Scene(traces, lead, hour, signals, order, prices)
 
@@ -118,20 +120,14 @@ def target_curve(
     }
 
 
-def risk_within(forecasts: Forecasts, lead: timedelta, traces: Availability) -> Floats:
-    """P(lost within ``lead``), [pool, step], from the shortest horizon that reaches that far.
-
-    Within the horizon the hazard is taken as constant. Longer than the longest is refused.
+def _risk(forecasts: Forecasts, lead: timedelta, traces: Availability) -> Floats:
+    """P(lost within ``lead``), [pool, step].
 
     Raises:
-        ValueError: no horizon reaches that far, or an array does not fit the trace.
+        LeadTimeError: no horizon reaches that far.
+        ValueError: an array does not fit the trace, or holds what is no probability.
     """
-    minutes = lead / timedelta(minutes=1)
-    reaching = sorted(horizon for horizon in forecasts if horizon >= minutes)
-    if not reaching:
-        raise ValueError(f"no forecast reaches {minutes:g} minutes ahead")
-    given = forecasts[reaching[0]]
-    if given.shape != traces.up.shape:
-        raise ValueError(f"forecasts {given.shape} do not fit the trace {traces.up.shape}")
-    certain = np.where(np.isnan(given), np.nan, np.clip(given, 0.0, 1.0))
-    return 1.0 - (1.0 - certain) ** (minutes / reaching[0])
+    for given in forecasts.values():
+        if given.shape != traces.up.shape:
+            raise ValueError(f"forecasts {given.shape} do not fit the trace {traces.up.shape}")
+    return risk_within(forecasts, lead)

@@ -1,25 +1,28 @@
 """``spotcast backtest``: what the forecast would have said, against what happened."""
 
 import json
+import math
 import sys
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-import polars as pl
 import typer
 
 from advisor.risk.backtest import ALL, Backtest, backtest
-from advisor.risk.dataset import samples
+from advisor.risk.baselines import Fit
 from advisor.risk.horizons import HORIZONS_MINUTES, horizon_place
-from advisor.risk.splits import leave_one_out, train_and_test, walk_forward
+from advisor.risk.market_baselines import FROM_THE_FUTURE, all_baselines
+from advisor.risk.splits import Split, leave_one_out, splits_between, walk_forward
+from advisor.risk.traces import Traces
+from api.commands.ticks_folder import LIFETIMES, TICKS, read_signals, read_traces
 from api.errors import UsageError
-from api.output import Column, Format, write
+from api.output import Column, Format, note, write
 from api.reports.backtest import backtest_page
 from api.reports.charts import horizon_text
 
-TICKS = "availability_ticks.parquet"
 SEED = 20221026
 """Draws the days of the intervals; the same data always gives the same report."""
 
@@ -58,21 +61,12 @@ COLUMNS = (
 )
 
 
-def _ticks(folder: Path) -> pl.DataFrame:
-    path = folder / TICKS
-    if not path.is_file():
-        raise UsageError(
-            f"{folder}: no {TICKS} there; docs/data.md has its columns (import availability)"
-        )
-    try:
-        return pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-
-
 def backtest_command(
     train: Annotated[
-        Path, typer.Option(help=f"Folder with {TICKS}.", exists=True, file_okay=False)
+        Path,
+        typer.Option(
+            help=f"Folder with {TICKS} or {LIFETIMES}, or both.", exists=True, file_okay=False
+        ),
     ],
     test: Annotated[
         Path | None,
@@ -100,7 +94,14 @@ def backtest_command(
     horizons = tuple(horizon or HORIZONS_MINUTES)
     for minutes in horizons:
         horizon_place(60.0 * minutes)
-    found = _run(train, test, leave_out, horizons)
+    traces = read_traces(train)
+    tested = read_traces(test) if test else None
+    signals = [one for folder in (train, test) if folder for one in read_signals(folder)]
+    known = traces + tested if tested else traces
+    baselines = all_baselines(known.ticks, signals)
+    found = _run(traces, tested, leave_out, horizons, baselines)
+    for kind in sorted((tested or traces).kinds - {one["probe_kind"] for one in found.results}):
+        note(f"{kind}: not scored; too little of it is left after what is trained on")
     if predictions:
         found.predictions.write_parquet(predictions)
     if output is Out.JSON:
@@ -113,26 +114,46 @@ def backtest_command(
 
 
 def _run(
-    train: Path, test: Path | None, leave_out: Leave | None, horizons: tuple[int, ...]
+    train: Traces,
+    test: Traces | None,
+    leave_out: Leave | None,
+    horizons: tuple[int, ...],
+    baselines: Mapping[str, Fit],
 ) -> Backtest:
-    rng = np.random.default_rng(SEED)
-    ticks = _ticks(train)
+    splits: Iterable[Split]
     if test:
-        return backtest([train_and_test(ticks, _ticks(test))], rng, horizons_minutes=horizons)
-    rows = samples(ticks)
-    if leave_out:
-        splits = leave_one_out(rows, "zone" if leave_out is Leave.ZONE else "trace")
-        return backtest(splits, rng, horizons_minutes=horizons)
-    return backtest(walk_forward(rows), rng, horizons_minutes=horizons)
+        splits = splits_between(train, test)
+    elif leave_out:
+        splits = leave_one_out(train.samples(), "zone" if leave_out is Leave.ZONE else "trace")
+    else:
+        splits = walk_forward(train.samples())
+    rng = np.random.default_rng(SEED)
+    return backtest(splits, rng, horizons_minutes=horizons, baselines=baselines)
+
+
+def best_baseline(model: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:
+    """The one with the least log loss, of those that speak of all rows and do not know the future.
+
+    `REFERENCE` is always among them.
+    """
+
+    def compares(name: str) -> bool:
+        said = baselines[name]["log_loss"]
+        middle = baselines[name]["log_loss_difference"][1]
+        # The difference is over the rows that the baseline speaks of, the model's over all.
+        return said is not None and math.isclose(model["log_loss"] - said, middle, abs_tol=1e-9)
+
+    among = [name for name in baselines if name not in FROM_THE_FUTURE and compares(name)]
+    return min(among, key=lambda name: baselines[name]["log_loss"])
 
 
 def _rows(found: Backtest) -> list[dict[str, object]]:
-    """The results over all traces of a kind, each beside the baseline with the least log loss."""
+    """The results over all traces of a kind, each beside the best of its baselines."""
     rows: list[dict[str, object]] = []
     for one in found.results:
         if one["trace"] != ALL:
             continue
-        best = min(one["baselines"], key=lambda name: one["baselines"][name]["log_loss"])
+        best = best_baseline(one["model"], one["baselines"])
         low, middle, high = one["baselines"][best]["log_loss_difference"]
         interval = "unknown" if low is None else f"{middle:+.3f} [{low:+.3f}, {high:+.3f}]"
         rows.append(

@@ -1,64 +1,72 @@
-"""``spotcast forecast`` and ``spotcast risk``: score every pool, and show what was said."""
+"""``spotcast forecast``: score every pool at every horizon, and store what was said."""
 
-import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 from advisor import DEFINITIONS, published_hazards
 from advisor.risk.artifact import load_model, prior_model
-from advisor.risk.live import forecast_market
-from api.errors import EXIT_FAILED, EXIT_STALE, NoAnswerError, UsageError
-from api.options import Limit, Output, Provider, Regions, Types, Zones
+from advisor.risk.fleet import watched_fleet
+from advisor.risk.hazard import RiskModel
+from advisor.risk.live import Learned, MarketForecast, forecast_market
+from advisor.risk.refusals import REFUSED_LAUNCHES
+from advisor.risk.shifts import shifts_of
+from advisor.risk.signal_conversions import DEFINITIONS as SIGNAL_DEFINITIONS
+from advisor.risk.signal_fitting import fit_offsets
+from api.errors import EXIT_FAILED, NoAnswerError
+from api.options import Output, Provider
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
+from api.progress import Stage, stages
 from api.settings import Settings
-from api.units import age_text
+from api.skill import SKILL_COLUMNS, Judge, judge_of, recent_outcomes, skill_rows, unskilled
 from api.wiring import utc_now
-from warehouse.features import pools_until, ticks_until
-from warehouse.forecasts import append_forecasts, newest_forecasts
-from warehouse.signals import newest_signals
+from warehouse.features import (
+    MEMORY,
+    interruptions_without_exposure,
+    lifetimes_until,
+    pools_until,
+    ticks_until,
+)
+from warehouse.forecasts import append_forecasts
+from warehouse.records import Pool
+from warehouse.signals import newest_signal_values, newest_signals, price_signals, signals_since
 from warehouse.store import Warehouse
 
-HORIZONS = {"15m": 15 * 60.0, "1h": 3600.0, "6h": 6 * 3600.0, "24h": 24 * 3600.0}
-"""The horizons in the users' words, seconds."""
+HORIZONS = 4
+
+COUNT = "{:,}".format
 
 GRADE_COLUMNS = (
     Column("grade", "GRADE"),
-    Column("pools", "POOLS", "{:,}".format, is_right=True),
-    Column("forecasts", "FORECASTS", "{:,}".format, is_right=True),
-    Column("new", "NEW", "{:,}".format, is_right=True),
+    Column("pools", "POOLS", COUNT, is_right=True),
+    Column("forecasts", "FORECASTS", COUNT, is_right=True),
+    Column("new", "NEW", COUNT, is_right=True),
 )
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f}%"
-
-
-RISK_COLUMNS = (
-    Column("instance_type", "TYPE"),
-    Column("region", "REGION"),
-    Column("zone", "ZONE", lambda zone: "any" if zone == "*" else str(zone)),
-    Column("horizon", "WITHIN"),
-    Column("probability", "P", _share, is_right=True),
-    Column("interval", "90% INTERVAL", is_right=True),
-    Column("grade", "GRADE"),
-    Column("evidence_age", "EVIDENCE", is_right=True),
-    Column("why", "BECAUSE OF"),
-    Column("model_version", "MODEL", is_wide=True),
-    Column("issued_at", "ISSUED", is_wide=True),
-)
-
-
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A time as ISO 8601, UTC if it names no zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no time: write 2026-11-24T09:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A forecast that was stored, with what is to be said of it."""
+
+    market: MarketForecast
+    new: int
+    pools: int
+    unexposed: int
+    judge: Judge
 
 
 def forecast_command(
@@ -67,7 +75,7 @@ def forecast_command(
     at: Annotated[
         datetime | None,
         typer.Option(
-            parser=_moment, metavar="TIME", help="Forecast as of then, from what was known then."
+            parser=moment, metavar="TIME", help="Forecast as of then, from what was known then."
         ),
     ] = None,
     model: Annotated[
@@ -79,108 +87,111 @@ def forecast_command(
 ) -> None:
     """Forecast the interruption risk of every pool at every horizon, and store it.
 
-    Issued forecasts are scored by `spotcast verify` once their horizon has passed.
+    Issued forecasts are scored by `spotcast verify` once their horizon has passed, and their
+    outcomes correct the level of later ones.
     """
     settings: Settings = context.obj
     now = at or utc_now()
     fitted, card = load_model(model) if model else prior_model()
-    with Warehouse.open(warehouse or settings.warehouse) as store:
-        pools = pools_until(store, now, provider=provider)
-        if not pools:
-            raise NoAnswerError("The warehouse knows no pool to forecast: collect or import first.")
-        signals = newest_signals(store, now, list(DEFINITIONS), provider=provider)
-        frame = forecast_market(
-            fitted,
-            card.version,
-            ticks_until(store, now, provider=provider),
-            pools=pools,
-            bands=published_hazards(pools, signals),
-            now=now,
-        )
-        with store.transaction():
-            new = append_forecasts(store, frame)
-    counts = frame.group_by("grade").len().sort("grade")
-    rows = [
-        {"grade": name, "pools": size // len(HORIZONS), "forecasts": size, "new": None}
-        for name, size in counts.iter_rows()
-    ]
-    total = frame.height
-    rows.append({"grade": "all", "pools": total // len(HORIZONS), "forecasts": total, "new": new})
-    write(
-        output, GRADE_COLUMNS, rows, name="grades", about={"issued_at": now, "model": card.version}
-    )
-    silent = len(pools) - total // len(HORIZONS)
-    if silent > 0:
-        note(
-            f"Nothing is known of the risk of {silent:,} pools (no probe, no probed neighbor, no "
-            f"published band): they have no forecast, which is not a low risk."
-        )
-    if not total:
+    with stages() as stage, Warehouse.open(warehouse or settings.warehouse) as store:
+        made = _forecast(store, fitted, card.version, now=now, provider=provider, stage=stage)
+    _show(made, now, card.version, output)
+    if made.market.frame.is_empty():
         raise typer.Exit(EXIT_FAILED)
 
 
-def risk_command(
-    context: typer.Context,
-    provider: Provider = None,
-    region: Regions = None,
-    zone: Zones = None,
-    instance_type: Types = None,
-    horizon: Annotated[
-        str | None, typer.Option(help="15m, 1h, 6h or 24h; all if not given.")
-    ] = None,
-    limit: Limit = 20,
-    output: Output = Format.TABLE,
-    warehouse: WarehouseOption = None,
-) -> None:
-    """Show the newest forecast of each pool: risk, interval, what drives it, age of evidence."""
-    settings: Settings = context.obj
-    if horizon and horizon not in HORIZONS:
-        raise UsageError(
-            f"--horizon {horizon}: forecasts are made for {', '.join(HORIZONS)}, no others"
-        )
-    now = utc_now()
-    regions = None if not region or "all" in region else region
-    with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
-        found = newest_forecasts(
-            store,
-            now,
-            provider=provider,
-            regions=regions,
-            zones=zone,
-            types=instance_type,
-            horizon_seconds=HORIZONS[horizon] if horizon else None,
-        )
-    if found.is_empty():
-        raise NoAnswerError("No forecast is stored for these pools: run `spotcast forecast`.")
-    shown = found.head(limit) if limit else found
-    rows = [_row(row, now) for row in shown.iter_rows(named=True)]
-    write(output, RISK_COLUMNS, rows, name="forecasts", about={"now": now, "total": found.height})
-    if shown.height < found.height:
-        note(f"{found.height - shown.height} more: --limit 0 shows all {found.height}.")
-    if any(row["is_stale"] for row in rows):
-        note("STALE: a forecast shown has outlived its horizon: run `spotcast forecast`.")
-        raise typer.Exit(EXIT_STALE)
+def _forecast(
+    store: Warehouse,
+    model: RiskModel,
+    version: str,
+    *,
+    now: datetime,
+    provider: str | None,
+    stage: Stage,
+) -> _Made:
+    stage("Reading pools, signals, probes and machines")
+    pools = pools_until(store, now, provider=provider)
+    lifetimes = lifetimes_until(store, now, provider=provider)
+    if not pools and lifetimes.is_empty():
+        raise NoAnswerError("The warehouse knows no pool to forecast: collect or import first.")
+    bands = newest_signals(store, now, list(DEFINITIONS), provider=provider)
+    ticks = ticks_until(store, now, provider=provider)
+    signals = _signals(store, now, provider)
+    stage("Reading what became of earlier forecasts")
+    outcomes = recent_outcomes(store, now)
+    judge = judge_of(outcomes, now)
+    own = outcomes.filter(model_version=version)
+    learned = Learned(shifts_of(own, now), fit_offsets(outcomes))
+    stage(f"Forecasting {len(pools):,} pools")
+    market = forecast_market(
+        model,
+        version,
+        ticks,
+        pools=pools,
+        bands=published_hazards(pools, bands),
+        now=now,
+        fleet=watched_fleet(lifetimes, pools, now),
+        signals=signals,
+        learned=learned,
+    )
+    stage("Storing")
+    with store.transaction():
+        new = append_forecasts(store, market.frame)
+    unexposed = interruptions_without_exposure(store, now, provider=provider)
+    return _Made(market, new, _known(pools, market), unexposed, judge)
 
 
-def _row(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    drivers = json.loads(row["drivers"])
-    names = {seconds: name for name, seconds in HORIZONS.items()}
-    until = row["evidence_until"]
-    expired = (now - row["issued_at"]).total_seconds() > row["horizon_seconds"]
-    return {
-        **{name: row[name] for name in ("provider", "region", "zone", "instance_type")},
-        "horizon": names.get(row["horizon_seconds"], f"{row['horizon_seconds']:g} s"),
-        "horizon_seconds": row["horizon_seconds"],
-        "probability": row["probability"],
-        "probability_low": row["probability_low"],
-        "probability_high": row["probability_high"],
-        "interval": f"{_share(row['probability_low'])} to {_share(row['probability_high'])}",
-        "grade": row["grade"],
-        "evidence_until": until,
-        "evidence_age": None if until is None else age_text(row["issued_at"] - until),
-        "why": "; ".join(one["text"] for one in drivers["drivers"]),
-        "drivers": drivers,
-        "model_version": row["model_version"],
-        "issued_at": row["issued_at"],
-        "is_stale": expired,
-    }
+def _signals(store: Warehouse, now: datetime, provider: str | None) -> pl.DataFrame:
+    """The newest live signals, what prices say, and every launch refused of late."""
+    return pl.concat(
+        [
+            newest_signal_values(store, now, SIGNAL_DEFINITIONS, provider=provider),
+            price_signals(store, now, provider=provider),
+            signals_since(store, now, now - MEMORY, REFUSED_LAUNCHES, provider=provider),
+        ]
+    )
+
+
+def _known(pools: list[Pool], market: MarketForecast) -> int:
+    """How many pools are known, with those that only machines or probes tell of."""
+    told = market.frame.select("provider", "region", "zone", "instance_type").unique().rows()
+    return len(set(pools) | {Pool(*one) for one in told})
+
+
+def _show(made: _Made, now: datetime, version: str, form: Format) -> None:
+    frame, total = made.market.frame, made.market.frame.height
+    counts = frame.group_by("grade").len().sort("grade")
+    grades = [
+        {"grade": name, "pools": size // HORIZONS, "forecasts": size, "new": None}
+        for name, size in counts.iter_rows()
+    ]
+    every = {"grade": "all", "pools": total // HORIZONS, "forecasts": total, "new": made.new}
+    skills = skill_rows(frame, made.judge)
+    about = {"issued_at": now, "model": version, "skill": skills, "skipped": made.market.skipped}
+    write(form, GRADE_COLUMNS, [*grades, every], name="grades", about=about)
+    if form in {Format.TABLE, Format.WIDE} and skills:
+        typer.echo()
+        write(form, SKILL_COLUMNS, skills, name="skill", about={})
+    for text in _notes(made, skills):
+        note(text)
+
+
+def _notes(made: _Made, skills: list[dict[str, Any]]) -> list[str]:
+    notes = []
+    silent = made.pools - made.market.frame.height // HORIZONS
+    if silent > 0:
+        notes.append(
+            f"Nothing is known of the risk of {silent:,} pools (no machine, no probe, no watched "
+            f"neighbor, no published band): they have no forecast, which is not a low risk."
+        )
+    for kind, pools in made.market.skipped.items():
+        notes.append(
+            f"{pools:,} pools are watched by {kind}, which the model was not fitted on: that "
+            f"evidence is not used."
+        )
+    if made.unexposed:
+        notes.append(
+            f"{made.unexposed:,} machines were reported interrupted of whose time at risk nothing "
+            f"is known: they are in no forecast."
+        )
+    return notes + unskilled(skills)

@@ -26,12 +26,11 @@ from api.options import Output, Provider
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.settings import Settings
+from api.skill import SEED
+from api.units import horizon_text
 from api.wiring import utc_now
 from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
 from warehouse.store import Warehouse
-
-SEED = 4
-"""Of the bootstrap: the same forecasts and outcomes always give the same intervals."""
 
 ALL = "all"
 
@@ -70,11 +69,6 @@ def _since(text: str) -> datetime:
 
 def _minutes(value: float) -> str:
     return f"{value:.0f} min"
-
-
-def horizon_text(seconds: float) -> str:
-    """``15 min``, ``1 h``."""
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"  # noqa: PLR2004 - an hour
 
 
 def _percent(value: float) -> str:

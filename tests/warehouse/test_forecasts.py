@@ -61,6 +61,9 @@ def issue(
         "grade": "learning",
         "evidence_until": None,
         "drivers": "{}",
+        "made_from": "launch_probe",
+        "recalibration": 0.0,
+        "signals": None,
     }
     frame = pl.DataFrame([row], schema=schema_of(warehouse, RISK_FORECAST))
     with warehouse.transaction():

@@ -14,8 +14,11 @@ from advisor.risk.headroom import (
     headroom,
     probability_covered,
     safest_places,
+    spares_needed,
     survivors,
 )
+from advisor.risk.horizons import HORIZONS_MINUTES
+from advisor.risk.interpolation import LeadTimeError, pools_lost_within
 from warehouse.records import Pool
 
 A, B, C = (Pool("aws", "us-east-1", f"use1-az{place}", "p3.2xlarge") for place in (1, 2, 4))
@@ -57,30 +60,30 @@ def test_one_spare_covers_the_loss_of_one_replica() -> None:
     lost = dict.fromkeys((A, B, C), 0.1)
 
     # Two of two: 0.81. Two of three: 0.729 + 3 x 0.081 = 0.972. Of 2, 1, 1: 0.9 + 0.1 x 0.81.
-    assert headroom(held, 2, lost, 0.81 - 1e-9) == 0
-    assert headroom(held, 2, lost, 0.97) == 1
-    assert headroom(held, 2, lost, 0.98) == 2
-    assert headroom(held, 2, lost, 0.985) == 3
+    assert spares_needed(held, 2, lost, 0.81 - 1e-9) == 0
+    assert spares_needed(held, 2, lost, 0.97) == 1
+    assert spares_needed(held, 2, lost, 0.98) == 2
+    assert spares_needed(held, 2, lost, 0.985) == 3
 
 
 def test_replicas_already_held_count_as_spares() -> None:
-    assert headroom({A: 2, B: 2}, 2, {A: 0.1, B: 0.1}, 0.99) == 0
+    assert spares_needed({A: 2, B: 2}, 2, {A: 0.1, B: 0.1}, 0.99) == 0
 
 
 def test_a_pool_of_unknown_risk_is_taken_for_lost() -> None:
     held = {A: 2, B: 1}
 
-    assert headroom(held, 2, {A: 0.01}, 0.98) == 0
+    assert spares_needed(held, 2, {A: 0.01}, 0.98) == 0
     with pytest.raises(
         TargetOutOfReachError, match=r"32 spare replicas reach .* 0\.99, not 0\.999"
     ):
-        headroom(held, 2, {A: 0.01, B: math.nan}, 0.999)
-    assert headroom(held, 2, {A: 0.01}, 0.999, unknown=0.01) == 1
+        spares_needed(held, 2, {A: 0.01, B: math.nan}, 0.999)
+    assert spares_needed(held, 2, {A: 0.01}, 0.999, unknown=0.01) == 1
 
 
 def test_a_target_out_of_reach_says_what_can_be_reached() -> None:
     with pytest.raises(TargetOutOfReachError) as caught:
-        headroom({A: 1}, 1, {A: 0.25}, 0.9, most=3)
+        spares_needed({A: 1}, 1, {A: 0.25}, 0.9, most=3)
 
     assert caught.value.reached == pytest.approx(0.75)
     assert "3 spare replicas" in str(caught.value)
@@ -89,15 +92,15 @@ def test_a_target_out_of_reach_says_what_can_be_reached() -> None:
 def test_spares_go_where_they_are_told_to() -> None:
     held, lost = {A: 1}, {A: 0.5, B: 0.01}
 
-    assert headroom(held, 1, lost, 0.99, places=[B]) == 1
+    assert spares_needed(held, 1, lost, 0.99, places=[B]) == 1
     with pytest.raises(TargetOutOfReachError):
-        headroom(held, 1, lost, 0.99, places=[A, A])
+        spares_needed(held, 1, lost, 0.99, places=[A, A])
 
 
 def test_without_a_pool_nothing_is_covered() -> None:
-    assert headroom({}, 0, {}, 1.0) == 0
+    assert spares_needed({}, 0, {}, 1.0) == 0
     with pytest.raises(TargetOutOfReachError):
-        headroom({}, 1, {}, 0.5)
+        spares_needed({}, 1, {}, 0.5)
     assert safest_places({}, {}, 3) == []
 
 
@@ -115,7 +118,7 @@ def test_numbers_out_of_range_are_refused(
     held: dict[Pool, int], needed: int, lost: dict[Pool, float], target: float
 ) -> None:
     with pytest.raises(ValueError, match=r"probability|counted from 0"):
-        headroom(held, needed, lost, target)
+        spares_needed(held, needed, lost, target)
 
 
 def spares_or_more(
@@ -123,7 +126,7 @@ def spares_or_more(
 ) -> float:
     """The answer, and infinity where there is none."""
     try:
-        return headroom(held, needed, lost, target, most=8)
+        return spares_needed(held, needed, lost, target, most=8)
     except TargetOutOfReachError:
         return math.inf
 
@@ -152,6 +155,69 @@ def test_a_higher_target_never_asks_for_fewer_spares(
     low, high = sorted((one, other))
 
     assert spares_or_more(held, needed, lost, low) <= spares_or_more(held, needed, lost, high)
+
+
+FORECASTS = {
+    A: {15: 0.1, 60: 0.19, 360: 0.5, 1440: 0.9},
+    B: {15: 0.1, 60: 0.19, 360: 0.5, 1440: 0.9},
+    C: {15: 0.1, 60: 0.19, 360: 0.5, 1440: 0.9},
+}
+
+
+def test_a_longer_cold_start_asks_for_more_spares() -> None:
+    held = {A: 1, B: 1, C: 0}
+
+    # At 15 minutes two of two outlast it with 0.81, two of three with 0.972. At an hour all of
+    # three with 0.531, two of three with 0.531 + 3 x 0.19 x 0.656 = 0.905.
+    assert headroom(held, 2, 15 * MINUTE, 0.97, forecasts=FORECASTS) == 1
+    assert headroom(held, 2, 60 * MINUTE, 0.90, forecasts=FORECASTS) == 1
+    assert headroom(held, 2, 60 * MINUTE, 0.92, forecasts=FORECASTS) == 2
+
+
+def test_a_cold_start_of_no_time_needs_no_spare() -> None:
+    assert headroom({A: 2}, 2, 0 * MINUTE, 1.0, forecasts=FORECASTS) == 0
+
+
+def test_a_pool_without_a_forecast_counts_for_nothing() -> None:
+    forecasts = {A: {15: 0.01}, B: {}}
+
+    assert headroom({A: 2, B: 1}, 2, 15 * MINUTE, 0.98, forecasts=forecasts) == 0
+    assert headroom({B: 1, A: 1}, 2, 15 * MINUTE, 0.98, forecasts=forecasts, places=[A]) == 1
+    with pytest.raises(TargetOutOfReachError, match=r"reach .* 0, not 0\.98"):
+        headroom({B: 1}, 1, 15 * MINUTE, 0.98, forecasts=forecasts)
+
+
+def test_a_cold_start_beyond_the_longest_horizon_is_refused() -> None:
+    with pytest.raises(LeadTimeError, match=r"1500 minutes ahead: the longest horizon is 1440"):
+        headroom({A: 1}, 1, timedelta(hours=25), 0.9, forecasts=FORECASTS)
+
+
+rising = st.lists(hundredths, min_size=4, max_size=4).map(sorted)
+
+
+@given(
+    held_replicas,
+    st.integers(0, 6),
+    st.fixed_dictionaries(dict.fromkeys((A, B, C), rising)),
+    targets,
+    st.tuples(st.integers(0, 1440), st.integers(0, 1440)).map(sorted),
+)
+def test_a_longer_cold_start_never_asks_for_fewer_spares(
+    held: dict[Pool, int],
+    needed: int,
+    risks: dict[Pool, list[float]],
+    target: float,
+    leads: list[int],
+) -> None:
+    forecasts: dict[Pool, dict[int, float]] = {
+        pool: dict(zip(HORIZONS_MINUTES, risk, strict=True)) for pool, risk in risks.items()
+    }
+    short, long = (
+        spares_or_more(held, needed, pools_lost_within(forecasts, minutes * MINUTE), target)
+        for minutes in leads
+    )
+
+    assert short <= long
 
 
 def test_spares_go_to_safe_pools_but_not_all_to_one() -> None:

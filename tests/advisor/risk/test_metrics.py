@@ -77,7 +77,7 @@ def plain_ece(outcome: Floats, probability: Floats, bins: int) -> float:
 def plain_coverage(outcome: Floats, low: Floats, high: Floats, pool: Floats, day: Floats) -> float:
     cells: defaultdict[tuple[float, float], list[int]] = defaultdict(list)
     for row, (its_pool, its_day) in enumerate(zip(pool.tolist(), day.tolist(), strict=True)):
-        cells[its_pool, its_day // 3].append(row)
+        cells[its_pool, (its_day - day[pool == its_pool].min()) // 3].append(row)
     large = [rows for rows in cells.values() if len(rows) >= 20]
     inside = [low[one].mean() <= outcome[one].mean() <= high[one].mean() for one in large]
     return float(np.mean(inside))
@@ -340,6 +340,8 @@ def test_cells_are_pools_in_three_days_with_twenty_rows() -> None:
     assert metrics.pool_mean_coverage(outcome, low, high, low, pool, day) == 1
     assert metrics.pool_mean_coverage(outcome, low + 0.11, high, low, pool, day) == 0
     assert math.isnan(metrics.pool_mean_coverage(outcome, low, high, low, pool, 3 * day))
+    larger = metrics.Cells(days=3, rows=21)
+    assert math.isnan(metrics.pool_mean_coverage(outcome, low, high, low, pool, day, cells=larger))
 
 
 def test_rows_without_an_interval_are_left_out_of_the_coverage() -> None:

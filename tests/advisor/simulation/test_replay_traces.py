@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.risk.grid import timelines
+from advisor.risk.interpolation import LeadTimeError
 from advisor.simulation.availability import Availability, Bools, availabilities
 from advisor.simulation.decayed_rate import decayed_rate
 from advisor.simulation.outcomes import SERVING_MEASURES, TRAINING_MEASURES, Outcome
@@ -184,7 +185,7 @@ def test_what_does_not_fit_is_refused() -> None:
         replay(traces, forecasts, "static-n+1", ReplaySettings(TrainingJob()), rng=rng)
     with pytest.raises(ValueError, match="2 prices for 3 pools"):
         replay(traces, forecasts, "reactive", ReplaySettings(prices=(1.0, 1.0)), rng=rng)
-    with pytest.raises(ValueError, match="no forecast reaches 60 minutes"):
+    with pytest.raises(LeadTimeError, match="no forecast reaches 60 minutes"):
         replay(traces, {15: forecasts[15]}, "reactive", ReplaySettings(), rng=rng)
     with pytest.raises(ValueError, match="do not fit"):
         replay(market(seed=3, pools=2), forecasts, "reactive", ReplaySettings(), rng=rng)
