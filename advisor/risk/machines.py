@@ -12,7 +12,7 @@ What counts as an interruption, and until when a machine counts as up:
 - A stop by the user is no interruption either; the machine was not lost until then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -104,7 +104,6 @@ def machines_of(
     *,
     until_s: float | None = None,
     region_by_zone: Mapping[tuple[str, str], str] | None = None,
-    more_pools: Sequence[GridPool] = (),
 ) -> Machines:
     """The machines of a frame as one study.
 
@@ -113,7 +112,6 @@ def machines_of(
             start) the one that knows its end counts, else the one that saw it last.
         until_s: the end of the study, seconds since 1970; the newest time in the frame if None.
         region_by_zone: regions by provider and zone, for rows without; else told by the name.
-        more_pools: pools without a machine, put after the others.
 
     Raises:
         TicksError: a column is missing, or a row cannot be true.
@@ -127,7 +125,7 @@ def machines_of(
     ends = np.append(alive, gone[np.isfinite(gone)])
     return Machines(
         trace_ids=tuple(f"{source}/{name}" for source, name in _names(rows)),
-        pools=(*pools, *more_pools),
+        pools=tuple(pools),
         pool=np.array([place[pool] for pool in named], dtype=np.int64),
         start_s=start,
         is_age_known=~rows["left_censored"].to_numpy(),
