@@ -23,6 +23,7 @@ from api.commands.verify import verify_command
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
 from api.settings import SettingsError, current_settings
+from collector.watchlist import WatchlistError
 from warehouse.errors import WarehouseError
 
 HELP = """
@@ -87,6 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (NoAnswerError, WarehouseError, AdvisorError) as error:
         note(f"spotcast: {error}")
         sys.exit(EXIT_FAILED)
-    except (UsageError, SettingsError) as error:
+    except (UsageError, SettingsError, WatchlistError) as error:
         note(f"spotcast: {error}")
         sys.exit(EXIT_USAGE)

@@ -40,6 +40,12 @@ Regions = Annotated[
     list[str] | None,
     typer.Option("--region", "-r", help="Region; may be repeated. `all` for every region."),
 ]
+Watchlist = Annotated[
+    Path | None,
+    typer.Option(
+        "--watchlist", help="What to read, as YAML. Default: SPOTCAST_WATCHLIST.", dir_okay=False
+    ),
+]
 Zones = Annotated[
     list[str] | None, typer.Option("--zone", "-z", help="Zone id or name; may be repeated.")
 ]

@@ -10,6 +10,7 @@ from platformdirs import user_data_path
 
 WAREHOUSE = "SPOTCAST_WAREHOUSE"
 USD_PER_CNY = "SPOTCAST_USD_PER_CNY"
+WATCHLIST = "SPOTCAST_WATCHLIST"
 PRICE_MAX_AGE = "SPOTCAST_PRICE_MAX_AGE_HOURS"
 
 
@@ -37,6 +38,9 @@ class Settings:
     """Age from which a price counts as stale: SPOTCAST_PRICE_MAX_AGE_HOURS, else 24. AWS
     repeats an unchanged price about once a day, the other clouds at least as often."""
 
+    watchlist: Path | None
+    """What to read, as YAML: SPOTCAST_WATCHLIST; None for each provider's defaults."""
+
     @property
     def usd_per_unit(self) -> dict[str, float]:
         """USD for one unit of each currency that can be converted."""
@@ -55,6 +59,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         warehouse=Path(environ.get(WAREHOUSE) or default).expanduser(),
         usd_per_cny=_positive(environ, USD_PER_CNY, 0.14),
         price_max_age=timedelta(hours=_positive(environ, PRICE_MAX_AGE, 24.0)),
+        watchlist=Path(told).expanduser() if (told := environ.get(WATCHLIST)) else None,
     )
 
 

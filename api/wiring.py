@@ -11,37 +11,25 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
 from collector.http import ATTEMPTS, Fetcher
-from collector.provider import Feed, Provider, Scope, Source
-from collector.providers.alibaba.client import (
-    AlibabaConnection,
-    AlibabaCredentials,
-    credentials_from,
-)
-from collector.providers.aws.client import AwsConnection
+from collector.provider import Feed, Network, Provider, Scope, Source, providers
+from collector.quarantine import Quarantine
 from collector.replay import Recordings, ReplayServer, ReplayTransport
-from collector.run import FeedReport, run_feed
+from collector.run import FeedReport, progress, run_feed
+from collector.watchlist import Watchlist
 from warehouse.runs import abandon_runs, last_success
 from warehouse.store import Warehouse
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Seconds. A price list of 300 MB is streamed: the 30 s hold for each piece, not for all."""
 
-REPLAYED_CREDENTIALS = AlibabaCredentials("replay", "replay")
-
 
 def utc_now() -> datetime:
     """The clock."""
     return datetime.now(UTC)
-
-
-def new_nonce() -> str:
-    """A word that no request before has carried."""
-    return uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,56 +45,80 @@ class Connections:
 def live_connections(environ: Mapping[str, str]) -> Generator[Connections]:
     """To the real sources, with the credentials found in ``environ``."""
     headers = {"user-agent": f"spotcast/{version('spotcast')}"}
+    network = Network(environ, utc_now)
     with httpx.Client(timeout=TIMEOUT, headers=headers) as client:
-        by_provider: dict[str, Any] = {"aws": AwsConnection()}
-        if credentials := credentials_from(environ):
-            by_provider["alibaba"] = AlibabaConnection(credentials, clock=utc_now, nonce=new_nonce)
-        yield Connections(client, by_provider, is_replay=False)
+        made = {one.name: one.connect(network) for one in providers().values()}
+        yield Connections(client, made, is_replay=False)
 
 
 @contextmanager
-def replay_connections(folder: Path, known: Mapping[str, Provider]) -> Generator[Connections]:
+def replay_connections(folder: Path) -> Generator[Connections]:
     """To a loopback server that answers from a folder of recorded payloads."""
+    known = providers().values()
     recorded_as = [
-        (provider.name, end, stem)
-        for provider in known.values()
-        for feed in provider.feeds
-        for end, stem in feed.recorded_as
+        (one.name, stem) for one in known for feed in one.feeds for stem in feed.recorded_as
     ]
     with (
         ReplayServer(Recordings(folder, recorded_as)) as server,
         httpx.Client(timeout=TIMEOUT, transport=ReplayTransport(server.url)) as client,
     ):
-        by_provider = {
-            "aws": AwsConnection(endpoint=server.endpoint),
-            "alibaba": AlibabaConnection(REPLAYED_CREDENTIALS, clock=utc_now, nonce=new_nonce),
+        made = {
+            one.name: one.connect(Network(one.replay_environ, utc_now, server.endpoint))
+            for one in known
         }
-        yield Connections(client, by_provider, is_replay=True)
+        yield Connections(client, made, is_replay=True)
+
+
+def source_for(
+    warehouse: Warehouse,
+    connections: Connections,
+    feed: Feed,
+    scope: str,
+    watchlist: Watchlist,
+    *,
+    attempts: int = ATTEMPTS,
+) -> Source:
+    """All that one run of the feed is given, as of now."""
+    kept = progress(warehouse, feed.name, scope)
+    return Source(
+        region=scope,
+        now=utc_now(),
+        http=Fetcher(connections.http, attempts=attempts, pages=kept.pages),
+        since=last_success(warehouse, feed.name, scope),
+        instance_types=watchlist.instance_types,
+        profiles=watchlist.profiles,
+        connections=connections.by_provider,
+        progress=kept,
+    )
+
+
+def scopes(provider: Provider, feed: Feed, watchlist: Watchlist) -> tuple[str, ...]:
+    """What the feed is asked for, one run each."""
+    return watchlist.regions_of(provider) if feed.scope is Scope.REGION else ("*",)
+
+
+def quarantine_of(warehouse: Warehouse) -> Quarantine | None:
+    """The folder beside the database where doubtful payloads wait; None if it is in memory."""
+    return Quarantine(warehouse.path.parent / "quarantine") if warehouse.path else None
 
 
 def collect(
     warehouse: Warehouse,
     connections: Connections,
     feeds: list[tuple[Provider, Feed]],
+    watchlist: Watchlist,
     *,
-    regions: list[str] | None,
-    instance_types: tuple[str, ...],
     attempts: int = ATTEMPTS,
+    is_dry: bool = False,
 ) -> Iterator[FeedReport]:
     """Run each feed once in each region (or once, if its answer covers all), in order.
 
-    Each request is tried ``attempts`` times.
+    Each request is tried ``attempts`` times. A dry run keeps nothing aside and acknowledges
+    nothing; the caller gives it a database to throw away.
     """
     abandon_runs(warehouse)
+    quarantine = None if is_dry else quarantine_of(warehouse)
     for provider, feed in feeds:
-        scopes = regions or list(provider.default_regions)
-        for region in scopes if feed.scope is Scope.REGION else ["*"]:
-            source = Source(
-                region=region,
-                now=utc_now(),
-                http=Fetcher(connections.http, attempts=attempts),
-                since=last_success(warehouse, feed.name, region),
-                instance_types=instance_types,
-                connections=connections.by_provider,
-            )
-            yield run_feed(warehouse, feed, source, utc_now)
+        for scope in scopes(provider, feed, watchlist):
+            source = source_for(warehouse, connections, feed, scope, watchlist, attempts=attempts)
+            yield run_feed(warehouse, feed, source, utc_now, quarantine, acknowledges=not is_dry)

@@ -3,6 +3,8 @@
 A message reads "feed: what", so that it can stand alone in a log, a table or the database.
 """
 
+from datetime import datetime
+
 
 class SourceError(Exception):
     """Base of all errors of a source."""
@@ -38,6 +40,21 @@ class ImplausibleError(SourceError):
 
 class NotOfferedError(SourceError):
     """It has nothing for us here, and that is no fault: the region is not opted in, say."""
+
+
+class UnchangedError(SourceError):
+    """It says what it said at the last good run: there is nothing to parse or to store.
+
+    ``published_at`` is its own date for what it says, None if it gave none.
+    """
+
+    def __init__(self, source: str, published_at: datetime | None = None) -> None:
+        super().__init__(source, "unchanged since the last good run")
+        self.published_at = published_at
+
+
+class ShrunkError(SourceError):
+    """It told of far less than at the last good run: kept aside until a person has looked."""
 
 
 class NotRecordedError(NotOfferedError):

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,6 +18,7 @@ from collector.errors import (
     SourceChangedError,
     SourceDeniedError,
     SourceUnavailableError,
+    UnchangedError,
 )
 
 ATTEMPTS = 3
@@ -26,17 +28,49 @@ NOT_RECORDED = "SpotcastNotRecorded"
 """The replay server's word for "no payload", found in the body of its 404."""
 
 NOT_FOUND = 404
+NOT_MODIFIED = 304
 DENIED = {401, 403}
 UNAVAILABLE = {408, 425, 429, 500, 502, 503, 504}
 EXCERPT_LENGTH = 80
 
 
-class Fetcher:
-    """One run's way to the network. ``body_hash`` covers all bodies it has read, in order."""
+@dataclass(frozen=True, slots=True)
+class PageVersion:
+    """By what a page that was read before is known again: its validators and its body's SHA-256."""
 
-    def __init__(self, client: httpx.Client, *, attempts: int = ATTEMPTS) -> None:
+    etag: str | None
+    last_modified: str | None
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A public page as it is now.
+
+    ``published_at`` is its ``Last-Modified``, so that an old page is shown as old; the time of
+    asking without one.
+    """
+
+    content: bytes
+    published_at: datetime
+
+
+class Fetcher:
+    """One run's way to the network. ``body_hash`` covers all bodies it has read, in order.
+
+    ``pages`` holds what is known of pages read before, by URL; `page` asks by it and adds to it.
+    """
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        *,
+        attempts: int = ATTEMPTS,
+        pages: dict[str, PageVersion] | None = None,
+    ) -> None:
         self._client = client
         self._attempts = attempts
+        self._pages = {} if pages is None else pages
         self._digest = hashlib.sha256()
         self._has_read = False
 
@@ -57,10 +91,42 @@ class Fetcher:
         source: str,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: object = None,
     ) -> Any:
-        """The JSON that answers the request. Raises one of the `collector.errors`."""
-        response = self.request(method, url, source=source, params=params, headers=headers)
+        """The JSON that answers the request; ``body`` goes along as JSON.
+
+        Raises one of the `collector.errors`.
+        """
+        response = self.request(
+            method, url, source=source, params=params, headers=headers, body=body
+        )
         return parse_json(response.content, source=source)
+
+    def page(self, url: str, *, source: str, now: datetime) -> Page:
+        """A public page, if it is another than at the last good run.
+
+        Raises:
+            UnchangedError: the server says so (304), or the body is the same byte for byte.
+        """
+        known = self._pages.get(url)
+        response = self.request(
+            "GET",
+            url,
+            source=source,
+            headers=_conditions(known),
+            accept_status=frozenset({NOT_MODIFIED}) if known else frozenset(),
+        )
+        published = published_at(response.headers, now)
+        if known and response.status_code == NOT_MODIFIED:
+            said = {"last-modified": known.last_modified or "", **response.headers}
+            raise UnchangedError(source, published_at(said, now))
+        digest = hashlib.sha256(response.content).hexdigest()
+        if known and known.body_hash == digest:
+            raise UnchangedError(source, published)
+        self._pages[url] = PageVersion(
+            response.headers.get("etag"), response.headers.get("last-modified"), digest
+        )
+        return Page(response.content, published)
 
     def request(
         self,
@@ -70,14 +136,21 @@ class Fetcher:
         source: str,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: object = None,
+        form: Mapping[str, str] | None = None,
         accept_status: frozenset[int] = frozenset(),
     ) -> httpx.Response:
-        """The answer, read whole. A status in ``accept_status`` is handed back, not raised."""
+        """The answer, read whole; ``body`` goes along as JSON, ``form`` as a form.
+
+        A status in ``accept_status`` is handed back, not raised.
+        """
         for attempt in stamina.retry_context(
             on=SourceUnavailableError, attempts=self._attempts, timeout=None
         ):
             with attempt, translated(source):
-                response = self._client.request(method, url, params=params, headers=headers)
+                response = self._client.request(
+                    method, url, params=params, headers=headers, json=body, data=form
+                )
                 if response.status_code not in accept_status:
                     check_status(response, source=source)
                 self._note(response.content)
@@ -165,6 +238,28 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None)
     except ValueError:
         return None
     return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+
+
+def published_at(headers: Mapping[str, str], now: datetime) -> datetime:
+    """The ``Last-Modified`` header, so that an old page is shown as old; ``now`` without one.
+
+    A header that cannot be read, has no zone or lies in the future is as good as none.
+    """
+    try:
+        modified = parsedate_to_datetime(headers.get("last-modified", ""))
+    except ValueError:
+        return now
+    if modified.tzinfo is None or modified > now:
+        return now
+    return modified.astimezone(UTC)
+
+
+def _conditions(known: PageVersion | None) -> dict[str, str]:
+    """The headers that ask for a page only if it is another."""
+    if known is None:
+        return {}
+    asked = {"if-none-match": known.etag, "if-modified-since": known.last_modified}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _kind(error: Exception) -> str:

@@ -24,11 +24,12 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import httpx
 
 from collector.http import NOT_RECORDED
+from collector.provider import RecordedAs
 
 PAYLOAD = re.compile(
     r"^(?P<stem>[\w.-]+?)(?:_excerpt)?(?:\.(?P<variant>(?!end\.)[a-z_]+))?"
@@ -41,7 +42,8 @@ CONTENT_TYPE = {
     "csv": "text/csv",
     "txt": "text/plain",
 }
-TOKENS = ("NextToken", "Offset", "pageToken", "nextToken")
+TOKENS = ("NextToken", "Offset", "pageToken", "nextToken", "$skip", "$skipToken", "continue")
+IN_BODY = re.compile(r'"(?P<name>NextToken|pageToken|\$skipToken)"\s*:\s*"(?P<token>[^"]+)"')
 HOSTS = {"amazonaws.com": "aws", "amazonaws.com.cn": "aws", "aliyuncs.com": "alibaba"}
 REGION = re.compile(r"\b(?P<region>[a-z]{2,}(?:-[a-z]+)+-?\d*)\b")
 NOT_FOUND = 404
@@ -104,8 +106,8 @@ class Asked:
 class Recordings:
     """The payloads below one folder, found by what a request asks for."""
 
-    def __init__(self, folder: Path, recorded_as: Sequence[tuple[str, str, str]] = ()) -> None:
-        """``recorded_as`` holds (provider, end of a URL's path, file stem) of all feeds."""
+    def __init__(self, folder: Path, recorded_as: Sequence[tuple[str, RecordedAs]] = ()) -> None:
+        """``recorded_as`` holds what all feeds declare, each with the name of its provider."""
         self.folder = folder
         self._recorded_as = recorded_as
         self._all = [
@@ -149,6 +151,8 @@ class Recordings:
         form = parse_qs(body, keep_blank_values=True) if "Action=" in body else {}
         fields = {name: values[-1] for name, values in {**parse_qs(query), **form}.items()}
         token = next((fields[name] for name in TOKENS if fields.get(name, "0") != "0"), None)
+        if in_body := IN_BODY.search(body):
+            token = in_body["token"]
         in_host = REGION.search(host.removeprefix("ecs-").split(".amazonaws")[0])
         region = fields.get("RegionId") or (in_host["region"] if in_host else "")
         operation = headers.get("x-acs-action") or fields.get("Action")
@@ -156,11 +160,17 @@ class Recordings:
             provider = next((name for end, name in HOSTS.items() if host.endswith(end)), "alibaba")
             kinds = ("json",) if headers.get("x-acs-action") else ("xml",)
             return Asked((snake_case(operation),), provider, region, token, kinds)
+        if target := headers.get("x-amz-target"):
+            # AWS' JSON protocol: CloudTrail_20131101.LookupEvents, AmazonSQS.ReceiveMessage.
+            service, _, operation = target.rpartition(".")
+            name = service.removeprefix("Amazon").partition("_")[0].lower()
+            return Asked((f"{name}.{snake_case(operation)}",), "aws", region, token, ("json",))
         # A price list's host names the region it is served from, its path the one it is about.
         region = in_path["region"] if (in_path := REGION.search(path)) else region
-        for provider, end, stem in self._recorded_as:
-            if f"{host}{path}".endswith(end):
-                return Asked((stem,), provider, region, token, tuple(CONTENT_TYPE))
+        question = f"{unquote_plus(query)} {body}"
+        for provider, one in self._recorded_as:
+            if f"{host}{path}".endswith(one.end) and one.asking in question:
+                return Asked((one.stem,), provider, region, token, tuple(CONTENT_TYPE))
         return Asked((), "", region, token, ())
 
 

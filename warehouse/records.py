@@ -46,6 +46,10 @@ class RunOutcome(StrEnum):
 
     RUNNING = "running"
     OK = "ok"
+    UNCHANGED = "unchanged"
+    """The source said what it said at the last good run."""
+    QUARANTINED = "quarantined"
+    """It told of far less than last time: its rows are kept aside until a person has looked."""
     FAILED = "failed"
     KILLED = "killed"
     """Left running by a process that is gone; found by the next writer."""

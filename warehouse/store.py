@@ -6,6 +6,7 @@ is stored, and a kill leaves nothing).
 """
 
 import re
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,8 @@ class Warehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         self.connection = connection
         self.path = path
+        # One connection is one conversation: threads take turns, a transaction is one turn.
+        self._turn = threading.RLock()
         # Every time that enters or leaves is UTC, wherever the machine thinks it is.
         connection.execute("set timezone = 'UTC'")
 
@@ -126,16 +129,17 @@ class Warehouse:
             WarehouseSpaceError: the disk is full or the file can no longer be written.
             WarehouseCorruptError: the file is damaged.
         """
-        self.connection.begin()
-        try:
-            yield
-            self.connection.commit()
-        except duckdb.IOException as error:
-            self._roll_back()
-            raise _reason(self.path or IN_MEMORY, error) from error
-        except BaseException:
-            self._roll_back()
-            raise
+        with self._turn:
+            self.connection.begin()
+            try:
+                yield
+                self.connection.commit()
+            except duckdb.IOException as error:
+                self._roll_back()
+                raise _reason(self.path or IN_MEMORY, error) from error
+            except BaseException:
+                self._roll_back()
+                raise
 
     def _roll_back(self) -> None:
         """Undo; after a failed commit DuckDB has done so already and says so."""
@@ -187,6 +191,19 @@ class Warehouse:
             self.connection.execute(NOTE_SEEN.format(seen=seen))
         return unique.height - int(known)
 
+    def execute(self, statement: str, given: Mapping[str, Any] | None = None) -> None:
+        """Carry out a statement that gives no rows.
+
+        Raises:
+            WarehouseSpaceError: the disk is full or the file can no longer be written.
+            WarehouseCorruptError: the file is damaged.
+        """
+        try:
+            with self._turn:
+                self.connection.execute(statement, given or {})
+        except duckdb.IOException as error:
+            raise _reason(self.path or IN_MEMORY, error) from error
+
     def ask(self, question: str, given: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Answer a query as a frame; ``given`` fills its ``$name`` parameters.
 
@@ -194,7 +211,8 @@ class Warehouse:
             WarehouseCorruptError: the file is damaged.
         """
         try:
-            return self.connection.execute(question, given or {}).pl()
+            with self._turn:
+                return self.connection.execute(question, given or {}).pl()
         except duckdb.IOException as error:
             raise _reason(self.path or IN_MEMORY, error) from error
 
@@ -205,7 +223,8 @@ class Warehouse:
             WarehouseCorruptError: the file is damaged.
         """
         try:
-            return self.connection.execute(question, given or {}).fetchall()
+            with self._turn:
+                return self.connection.execute(question, given or {}).fetchall()
         except duckdb.IOException as error:
             raise _reason(self.path or IN_MEMORY, error) from error
 

@@ -1,7 +1,11 @@
 """``spotcast collect`` and ``spotcast providers``: read the feeds, and what is set up for that."""
 
-from contextlib import ExitStack
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -9,11 +13,13 @@ import typer
 from api.errors import EXIT_FAILED, UsageError
 from api.options import Output, Regions
 from api.options import Warehouse as WarehouseOption
+from api.options import Watchlist as WatchlistOption
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections
 from collector.provider import Feed, Provider, providers
 from collector.run import FeedReport
+from collector.watchlist import Watchlist, read_watchlist
 from warehouse.records import RunOutcome
 from warehouse.store import Warehouse
 
@@ -57,38 +63,75 @@ def collect_command(
             file_okay=False,
         ),
     ] = None,
+    watchlist: WatchlistOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Read and check, but store nothing and acknowledge nothing."
+        ),
+    ] = False,
     output: Output = Format.TABLE,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Read feeds into the warehouse, once. One feed's failure stops no other."""
     settings: Settings = context.obj
     known = providers()
-    chosen = choose(known, provider or [], feed or [])
+    wanted = watchlist_of(settings, watchlist, known, regions=region, instance_types=instance_type)
+    chosen = choose(known, wanted, provider or [], feed or [])
     with ExitStack() as stack:
         if replay:
-            connections = stack.enter_context(replay_connections(replay, known))
+            connections = stack.enter_context(replay_connections(replay))
         else:
             chosen = [one for one in chosen if _is_ready(*one, settings, named=bool(feed))]
             connections = stack.enter_context(live_connections(settings.environ))
-        store = stack.enter_context(Warehouse.open(warehouse or settings.warehouse))
-        reports = list(
-            collect(
-                store,
-                connections,
-                chosen,
-                regions=region,
-                instance_types=tuple(instance_type or ()),
-            )
-        )
+        path = warehouse or settings.warehouse
+        store = stack.enter_context(_dry(path) if dry_run else Warehouse.open(path))
+        reports = list(collect(store, connections, chosen, wanted, is_dry=dry_run))
     write(output, RUN_COLUMNS, [_row(report) for report in reports], name="runs", about={})
     if not reports or any(one.result.outcome is RunOutcome.FAILED for one in reports):
         raise typer.Exit(EXIT_FAILED)
 
 
+def watchlist_of(
+    settings: Settings,
+    path: Path | None,
+    known: Mapping[str, Provider],
+    *,
+    regions: list[str] | None = None,
+    instance_types: list[str] | None = None,
+) -> Watchlist:
+    """The watchlist in force; what the command names goes before what the file says.
+
+    Raises:
+        WatchlistError: the file cannot be used.
+    """
+    file = path or settings.watchlist
+    found = read_watchlist(file, known) if file else Watchlist()
+    if regions:
+        found = replace(found, regions=dict.fromkeys(known, tuple(regions)))
+    if instance_types:
+        found = replace(found, instance_types=tuple(instance_types))
+    return found
+
+
+@contextmanager
+def _dry(path: Path) -> Generator[Warehouse]:
+    """A copy of the database that is thrown away, so that a dry run sees what a real one would."""
+    with TemporaryDirectory(prefix="spotcast-dry-") as folder:
+        copy = Path(folder) / "dry.duckdb"
+        if path.exists():
+            shutil.copyfile(path, copy)
+        with Warehouse.open(copy) as warehouse:
+            yield warehouse
+
+
 def choose(
-    known: dict[str, Provider], provider_names: list[str], feed_names: list[str]
+    known: Mapping[str, Provider],
+    watchlist: Watchlist,
+    provider_names: list[str],
+    feed_names: list[str],
 ) -> list[tuple[Provider, Feed]]:
-    """The feeds asked for; without a name all that are not opt-in.
+    """The feeds asked for; without a name all that the watchlist wants.
 
     Raises:
         UsageError: a name is not known; lists those that are.
@@ -102,13 +145,16 @@ def choose(
     return [
         (one, feed)
         for one, feed in feeds.values()
-        if feed.opt_in is None and (not provider_names or one.name in provider_names)
+        if watchlist.wants(feed) and (not provider_names or one.name in provider_names)
     ]
 
 
 def _is_ready(provider: Provider, feed: Feed, settings: Settings, *, named: bool) -> bool:
     """Whether the feed can be asked; a feed that was named is tried whatever is missing."""
-    missing = provider.missing(settings.environ) if feed.needs_account else []
+    missing = [
+        *(provider.missing(settings.environ) if feed.needs_account else []),
+        *feed.missing(settings.environ),
+    ]
     if missing and not named:
         note(f"{feed.name}: not set up ({'; '.join(missing)})")
     return named or not missing
@@ -136,7 +182,7 @@ def providers_command(context: typer.Context, output: Output = Format.TABLE) -> 
         if missing:
             to_do.append(f"{provider.title}: to set it up, {'; '.join(missing)}.")
         for feed in provider.feeds:
-            lacks = missing if feed.needs_account else []
+            lacks = [*(missing if feed.needs_account else []), *feed.missing(settings.environ)]
             state = "off" if feed.opt_in else "ready"
             rows.append(
                 {

@@ -27,6 +27,7 @@ from api.output import Format, Manifest, note
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections, utc_now
 from collector.provider import providers
+from collector.watchlist import Watchlist
 from warehouse.frames import frames_of
 from warehouse.records import RunOutcome
 from warehouse.store import Warehouse
@@ -75,14 +76,13 @@ def _collect_public(path: Path, settings: Settings, replay: Path | None) -> bool
     """Read the public feeds; False, and no trace of it, if any cannot be had."""
     known = providers()
     feeds = {feed.name: (one, feed) for one in known.values() for feed in one.feeds}
-    reached = replay_connections(replay, known) if replay else live_connections(settings.environ)
+    reached = replay_connections(replay) if replay else live_connections(settings.environ)
     with reached as connections, Warehouse.open(path) as warehouse:
         reports = collect(
             warehouse,
             connections,
             [feeds[name] for name in PUBLIC_FEEDS],
-            regions=None,
-            instance_types=(),
+            Watchlist(),
             attempts=1,
         )
         for report in reports:

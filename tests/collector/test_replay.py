@@ -8,9 +8,13 @@ import pytest
 
 from collector.errors import NotRecordedError, SourceUnavailableError
 from collector.http import Fetcher
+from collector.provider import RecordedAs
 from collector.replay import Recordings, ReplayServer, ReplayTransport, snake_case
 
-RECORDED_AS = [("public", "/data.json", "data"), ("public", "/other.json", "other")]
+RECORDED_AS = [
+    ("public", RecordedAs("/data.json", "data")),
+    ("public", RecordedAs("/other.json", "other")),
+]
 URL = "https://somewhere.example/files/data.json"
 
 

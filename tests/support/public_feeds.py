@@ -14,7 +14,7 @@ PAYLOADS = Path(__file__).parents[1] / "fixtures" / "payloads"
 @contextmanager
 def replayed_page(feed: Feed, region: str = "*", folder: Path = PAYLOADS) -> Generator[Source]:
     """A source for ``feed`` whose pages come from the folder."""
-    recorded_as = [("aws", end, stem) for end, stem in feed.recorded_as]
+    recorded_as = [("aws", one) for one in feed.recorded_as]
     with (
         ReplayServer(Recordings(folder, recorded_as)) as server,
         source_at(server.url, region) as source,

@@ -2,7 +2,13 @@
 
 from collector.provider import Provider
 from collector.providers.alibaba import instance_types, spot_advice, spot_price_history
-from collector.providers.alibaba.client import PROVIDER_NAME, missing
+from collector.providers.alibaba.client import (
+    KEY_ID,
+    KEY_SECRET,
+    PROVIDER_NAME,
+    connect,
+    missing,
+)
 
 PROVIDER = Provider(
     name=PROVIDER_NAME,
@@ -10,6 +16,8 @@ PROVIDER = Provider(
     feeds=(spot_price_history.FEED, spot_advice.FEED, instance_types.FEED),
     default_regions=("cn-hangzhou",),
     missing=missing,
+    connect=connect,
+    replay_environ={KEY_ID: "replay", KEY_SECRET: "replay"},
 )
 
 __all__ = ["PROVIDER"]

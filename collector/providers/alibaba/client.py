@@ -15,7 +15,7 @@ import stamina
 
 from collector.errors import NotOfferedError, SourceDeniedError
 from collector.http import ATTEMPTS, Fetcher, parse_json
-from collector.provider import Source
+from collector.provider import Network, Source
 from collector.providers.alibaba.endpoints import endpoint
 from collector.providers.alibaba.refusals import BusyError, refusal
 from collector.providers.alibaba.signature import EMPTY_BODY_HASH, authorization, canonical_query
@@ -148,6 +148,12 @@ class AlibabaConnection:
             secret=key.secret,
         )
         return {**headers, "authorization": signed}
+
+
+def connect(network: Network) -> AlibabaConnection | None:
+    """A connection with the access key found in the environment; None if there is none."""
+    credentials = credentials_from(network.environ)
+    return AlibabaConnection(credentials, clock=network.clock) if credentials else None
 
 
 def connection_of(source: Source, feed: str) -> AlibabaConnection:

@@ -128,6 +128,7 @@ FEED = Feed(
     ),
     semantics=Semantics.SAMPLE,
     cadence=timedelta(days=1),
+    is_snapshot=True,
     scope=Scope.REGION,
     collect=collect,
     needs_account=True,

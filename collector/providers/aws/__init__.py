@@ -10,7 +10,7 @@ from collector.providers.aws import (
     spot_price_history,
     website_spot,
 )
-from collector.providers.aws.client import PROVIDER_NAME
+from collector.providers.aws.client import PROVIDER_NAME, connect
 from collector.providers.aws.credentials import missing
 
 PROVIDER = Provider(
@@ -27,6 +27,8 @@ PROVIDER = Provider(
     ),
     default_regions=("us-east-1",),
     missing=missing,
+    connect=connect,
+    replay_environ={"AWS_ACCESS_KEY_ID": "replay", "AWS_SECRET_ACCESS_KEY": "replay"},
 )
 
 __all__ = ["PROVIDER"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector.errors import SourceChangedError, SourceDeniedError, SourceError
-from collector.provider import Source
+from collector.provider import Network, Source
 from collector.providers.aws.refusals import INSTALL, SERVER_ERROR, translated
 
 if TYPE_CHECKING:
@@ -122,6 +122,11 @@ class AwsConnection:
         except SourceError:
             return False
         return any(one.get("OptInStatus") == NOT_OPTED_IN for one in regions)
+
+
+def connect(network: Network) -> AwsConnection:
+    """A connection with whatever credentials boto3 finds; it looks when it is first used."""
+    return AwsConnection(endpoint=network.endpoint)
 
 
 def connection_of(source: Source, feed: str) -> AwsConnection:

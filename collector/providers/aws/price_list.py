@@ -13,9 +13,9 @@ from urllib.parse import urljoin
 
 import ijson
 
-from collector.errors import NotOfferedError, SourceChangedError
+from collector.errors import NotOfferedError, SourceChangedError, UnchangedError
 from collector.payload import instant, mapping, reading, text
-from collector.provider import Feed, Scope, Source
+from collector.provider import Feed, RecordedAs, Scope, Source
 from warehouse.records import OnDemandPrice, Record, Semantics
 
 NAME = "aws.price_list"
@@ -61,10 +61,15 @@ def collect(source: Source) -> Iterator[Record]:
 
     Raises:
         NotOfferedError: the list has no such region.
+        UnchangedError: the list is the version read last.
     """
     index_url = INDEX_CHINA if source.region.startswith("cn-") else INDEX
     index = source.http.get_json(index_url, source=NAME)
     url = urljoin(index_url, offer_path(index, source.region))
+    if source.progress.cursor == url:
+        # The path names the list's version, and a list has hundreds of megabytes.
+        raise UnchangedError(NAME)
+    source.progress.cursor = url
     with source.http.stream(url, source=NAME) as pieces:
         yield from parse(pieces, region=source.region, observed_at=source.now)
 
@@ -175,11 +180,12 @@ FEED = Feed(
     ),
     semantics=Semantics.CHANGE_POINT,
     cadence=timedelta(days=1),
+    is_snapshot=True,
     scope=Scope.REGION,
     collect=collect,
     needs_account=False,
     recorded_as=(
-        ("region_index.json", "pricing.bulk.region_index"),
-        ("/index.json", "pricing.bulk.offer"),
+        RecordedAs("region_index.json", "pricing.bulk.region_index"),
+        RecordedAs("/index.json", "pricing.bulk.offer"),
     ),
 )

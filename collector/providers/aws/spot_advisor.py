@@ -13,8 +13,7 @@ from typing import Any
 
 from collector.http import parse_json
 from collector.payload import mapping, members, number, reading, text, whole_number
-from collector.provider import Feed, Scope, Source
-from collector.providers.aws.published import published_at
+from collector.provider import Feed, RecordedAs, Scope, Source
 from warehouse.records import REGIONAL, Pool, Record, Semantics, Signal
 
 NAME = "aws.spot_advisor"
@@ -31,11 +30,8 @@ Band = tuple[str, float, float | None]
 
 def collect(source: Source) -> Iterator[Record]:
     """Yield two `Signal` per region and Linux type: the interruption band and the saving."""
-    response = source.http.request("GET", URL, source=NAME)
-    yield from parse(
-        parse_json(response.content, source=NAME),
-        observed_at=published_at(response.headers, source.now),
-    )
+    page = source.http.page(URL, source=NAME, now=source.now)
+    yield from parse(parse_json(page.content, source=NAME), observed_at=page.published_at)
 
 
 def parse(payload: Any, *, observed_at: datetime) -> Iterator[Signal]:
@@ -98,8 +94,9 @@ FEED = Feed(
     ),
     semantics=Semantics.TRAILING_WINDOW,
     cadence=timedelta(hours=6),
+    is_snapshot=True,
     scope=Scope.GLOBAL,
     collect=collect,
     needs_account=False,
-    recorded_as=(("spot-advisor-data.json", "spot_advisor"),),
+    recorded_as=(RecordedAs("spot-advisor-data.json", "spot_advisor"),),
 )

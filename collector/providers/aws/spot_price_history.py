@@ -155,6 +155,7 @@ FEED = Feed(
     ),
     semantics=Semantics.CHANGE_POINT,
     cadence=timedelta(minutes=10),
+    is_snapshot=True,
     scope=Scope.REGION,
     collect=collect,
     needs_account=True,

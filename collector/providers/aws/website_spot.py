@@ -10,8 +10,7 @@ from typing import Any
 
 from collector.http import parse_json
 from collector.payload import mapping, members, reading, text
-from collector.provider import Feed, Scope, Source
-from collector.providers.aws.published import published_at
+from collector.provider import Feed, RecordedAs, Scope, Source
 from warehouse.records import REGIONAL, Pool, Record, Semantics, SpotPrice
 
 NAME = "aws.website_spot"
@@ -22,10 +21,10 @@ NOT_OFFERED = "N/A"
 
 def collect(source: Source) -> Iterator[Record]:
     """Yield one `SpotPrice` per region and Linux type."""
-    response = source.http.request("GET", URL, source=NAME)
+    page = source.http.page(URL, source=NAME, now=source.now)
     yield from parse(
-        parse_json(response.content, source=NAME),
-        effective_at=published_at(response.headers, source.now),
+        parse_json(page.content, source=NAME),
+        effective_at=page.published_at,
         observed_at=source.now,
     )
 
@@ -74,9 +73,10 @@ FEED = Feed(
     ),
     semantics=Semantics.SAMPLE,
     cadence=timedelta(hours=1),
+    is_snapshot=True,
     scope=Scope.GLOBAL,
     collect=collect,
     needs_account=False,
-    recorded_as=(("/spot.json", "website_spot_json"),),
+    recorded_as=(RecordedAs("/spot.json", "website_spot_json"),),
     opt_in="undocumented page feed, regional prices only",
 )

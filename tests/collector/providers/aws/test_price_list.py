@@ -89,7 +89,7 @@ def test_a_second_run_stores_nothing_new() -> None:
 
     assert [(one.outcome, one.rows_read, one.rows_new) for one in results] == [
         (RunOutcome.OK, 1, 1),
-        (RunOutcome.OK, 1, 0),
+        (RunOutcome.UNCHANGED, None, 0),
     ]
 
 

@@ -73,7 +73,7 @@ def test_a_second_run_on_the_same_page_stores_nothing_new() -> None:
 
     assert [(one.outcome, one.rows_read, one.rows_new) for one in results] == [
         (RunOutcome.OK, 10, 10),
-        (RunOutcome.OK, 10, 0),
+        (RunOutcome.UNCHANGED, None, 0),
     ]
 
 

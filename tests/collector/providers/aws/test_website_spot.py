@@ -66,7 +66,7 @@ def test_a_second_run_stores_nothing_new() -> None:
 
     assert [(one.outcome, one.rows_read, one.rows_new) for one in results] == [
         (RunOutcome.OK, 2, 2),
-        (RunOutcome.OK, 2, 0),
+        (RunOutcome.UNCHANGED, None, 0),
     ]
 
 
