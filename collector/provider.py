@@ -144,7 +144,9 @@ class Provider:
     ``missing`` gives what a user must still set to use the feeds that need an account, in
     words; empty if all is there. It is handed the environment. ``connect`` makes what the feeds
     find under the provider's name in ``Source.connections``; it does not touch the network, and
-    gives None if the account is not set up. ``replay_environ`` are the stand-in credentials
+    gives None if the account is not set up. ``pushed`` reads one event that arrived over HTTP, as
+    JSON and without its envelope, at a time: no records for an event that says nothing to us,
+    `SourceChangedError` for one of a form we do not know. ``replay_environ`` are the stand-in credentials
     with which it does so for a replay folder.
     """
 
@@ -154,6 +156,7 @@ class Provider:
     default_regions: tuple[str, ...]
     missing: Callable[[Mapping[str, str]], list[str]]
     connect: Callable[[Network], Any] = no_connection
+    pushed: Callable[[Mapping[str, Any], datetime], Iterator[Record]] | None = None
     replay_environ: Mapping[str, str] = field(default_factory=dict)
 
 
