@@ -11,6 +11,7 @@ from advisor.errors import AdvisorError
 from api.commands.backtest import backtest_command
 from api.commands.collect import collect_command, providers_command
 from api.commands.demo import demo_command
+from api.commands.feeds import feeds_command, quarantine_command
 from api.commands.fit import fit_command
 from api.commands.forecast import forecast_command
 from api.commands.history import import_command
@@ -20,6 +21,7 @@ from api.commands.risk import risk_command
 from api.commands.schema import schema_command
 from api.commands.simulate import simulate_command
 from api.commands.verify import verify_command
+from api.commands.watch import watch_command
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
 from api.settings import SettingsError, current_settings
@@ -67,6 +69,9 @@ def version_command() -> None:
 
 app.command("demo")(demo_command)
 app.command("collect")(collect_command)
+app.command("watch")(watch_command)
+app.command("feeds")(feeds_command)
+app.command("quarantine")(quarantine_command)
 app.command("providers")(providers_command)
 app.command("import")(import_command)
 app.command("price")(price_command)

@@ -76,13 +76,14 @@ def source_for(
     scope: str,
     watchlist: Watchlist,
     *,
+    now: datetime,
     attempts: int = ATTEMPTS,
 ) -> Source:
-    """All that one run of the feed is given, as of now."""
+    """All that one run of the feed is given."""
     kept = progress(warehouse, feed.name, scope)
     return Source(
         region=scope,
-        now=utc_now(),
+        now=now,
         http=Fetcher(connections.http, attempts=attempts, pages=kept.pages),
         since=last_success(warehouse, feed.name, scope),
         instance_types=watchlist.instance_types,
@@ -120,5 +121,7 @@ def collect(
     quarantine = None if is_dry else quarantine_of(warehouse)
     for provider, feed in feeds:
         for scope in scopes(provider, feed, watchlist):
-            source = source_for(warehouse, connections, feed, scope, watchlist, attempts=attempts)
+            source = source_for(
+                warehouse, connections, feed, scope, watchlist, now=utc_now(), attempts=attempts
+            )
             yield run_feed(warehouse, feed, source, utc_now, quarantine, acknowledges=not is_dry)

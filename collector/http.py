@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import time
 import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,13 @@ ATTEMPTS = 3
 
 NOT_RECORDED = "SpotcastNotRecorded"
 """The replay server's word for "no payload", found in the body of its 404."""
+
+LONGEST_ANSWER_SECONDS = 120.0
+"""After this an answer that still drips in is given up. The largest that is read whole, AWS' spot
+price page, has 3 MB; price lists are streamed."""
+
+DONE_BY_HTTPX = {"content-encoding", "transfer-encoding", "content-length"}
+"""Headers that no longer hold for a body that was unpacked."""
 
 NOT_FOUND = 404
 NOT_MODIFIED = 304
@@ -67,8 +75,10 @@ class Fetcher:
         *,
         attempts: int = ATTEMPTS,
         pages: dict[str, PageVersion] | None = None,
+        tick: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._tick = tick
         self._attempts = attempts
         self._pages = {} if pages is None else pages
         self._digest = hashlib.sha256()
@@ -148,14 +158,36 @@ class Fetcher:
             on=SourceUnavailableError, attempts=self._attempts, timeout=None
         ):
             with attempt, translated(source):
-                response = self._client.request(
+                with self._client.stream(
                     method, url, params=params, headers=headers, json=body, data=form
-                )
+                ) as arriving:
+                    response = self._whole(arriving, source)
                 if response.status_code not in accept_status:
                     check_status(response, source=source)
                 self._note(response.content)
                 return response
         raise AssertionError("stamina leaves the loop by its last exception")
+
+    def _whole(self, arriving: httpx.Response, source: str) -> httpx.Response:
+        """The answer once all of it is there. A time-out of httpx is one of each read only."""
+        until = self._tick() + LONGEST_ANSWER_SECONDS
+        pieces = []
+        for piece in arriving.iter_bytes():
+            pieces.append(piece)
+            if self._tick() > until:
+                what = f"the answer was not there after {LONGEST_ANSWER_SECONDS:.0f} s"
+                raise SourceUnavailableError(source, what)
+        headers = [
+            (name, value)
+            for name, value in arriving.headers.multi_items()
+            if name not in DONE_BY_HTTPX
+        ]
+        return httpx.Response(
+            arriving.status_code,
+            headers=headers,
+            content=b"".join(pieces),
+            request=arriving.request,
+        )
 
     @contextmanager
     def stream(self, url: str, *, source: str) -> Generator[Iterator[bytes]]:

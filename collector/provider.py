@@ -130,6 +130,10 @@ class Network:
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
     endpoint: Callable[[str], str] | None = None
+    attempts: int | None = None
+    """Tries at one request; None for the client's own number."""
+    timeout_seconds: float | None = None
+    """How long one answer is waited for; None for the client's own time."""
 
 
 def no_connection(_: Network) -> None:
@@ -146,8 +150,8 @@ class Provider:
     find under the provider's name in ``Source.connections``; it does not touch the network, and
     gives None if the account is not set up. ``pushed`` reads one event that arrived over HTTP, as
     JSON and without its envelope, at a time: no records for an event that says nothing to us,
-    `SourceChangedError` for one of a form we do not know. ``replay_environ`` are the stand-in credentials
-    with which it does so for a replay folder.
+    `SourceChangedError` for one of a form we do not know. ``replay_environ``
+    are the stand-in credentials with which it connects to a replay folder.
     """
 
     name: str

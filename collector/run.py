@@ -77,16 +77,59 @@ def run_feed(
     that does not ``acknowledge`` leaves a queue's messages where they are.
     """
     run_id = begin_run(warehouse, feed.name, source.region, clock())
+    told = gather(feed, source)
+    report = keep(warehouse, feed, source, told, run_id=run_id, now=clock(), quarantine=quarantine)
+    if acknowledges:
+        acknowledge(report, source)
+    return report
+
+
+def gather(feed: Feed, source: Source) -> list[Record] | SourceError:
+    """What the feed tells, or why it tells nothing. Does not touch the warehouse."""
     try:
         records = list(feed.collect(source))
+    except SourceError as error:
+        return error
+    except Exception as error:
+        # A fault of ours in one feed stops no other; the log has where it happened.
+        LOG.exception("feed_broken feed=%s region=%s", feed.name, source.region)
+        return SourceChangedError(feed.name, f"cannot be read: {type(error).__name__} inside")
+    if not records and not feed.may_be_quiet:
+        return SourceChangedError(feed.name, f"gave no rows at all for {source.region}")
+    return records
+
+
+def keep(
+    warehouse: Warehouse,
+    feed: Feed,
+    source: Source,
+    told: list[Record] | SourceError,
+    *,
+    run_id: UUID,
+    now: datetime,
+    quarantine: Quarantine | None = None,
+) -> FeedReport:
+    """Store what was gathered, and how the run ended, in one transaction."""
+    try:
+        if isinstance(told, SourceError):
+            raise told
         result = _store(
-            warehouse, feed, source, records, run_id=run_id, clock=clock, quarantine=quarantine
+            warehouse, feed, source, told, run_id=run_id, now=now, quarantine=quarantine
         )
     except SourceError as error:
-        result = _end(warehouse, feed, source, error, run_id=run_id, clock=clock)
-    if acknowledges and result.outcome is RunOutcome.OK:
-        _acknowledge(feed, source)
+        result = _end(warehouse, feed, source, error, run_id=run_id, now=now)
     return FeedReport(feed.name, source.region, result)
+
+
+def acknowledge(report: FeedReport, source: Source) -> None:
+    """Tell the source that its messages are stored; one it is not told of comes again."""
+    if report.result.outcome is not RunOutcome.OK:
+        return
+    for tell in source.progress.after_stored:
+        try:
+            tell()
+        except SourceError as error:
+            LOG.warning("not_acknowledged feed=%s reason=%s", report.feed, error)
 
 
 def _end(
@@ -96,7 +139,7 @@ def _end(
     error: SourceError,
     *,
     run_id: UUID,
-    clock: Callable[[], datetime],
+    now: datetime,
 ) -> RunResult:
     """Close a run that stored nothing."""
     match error:
@@ -106,7 +149,7 @@ def _end(
                     warehouse, feed.name, source.region, error.published_at or source.now
                 )
                 result = RunResult(RunOutcome.UNCHANGED, rows_new=0)
-                finish_run(warehouse, run_id, result, clock())
+                finish_run(warehouse, run_id, result, now)
             return result
         case NotOfferedError():
             result = RunResult(RunOutcome.SKIPPED, error=str(error))
@@ -121,17 +164,8 @@ def _end(
             )
         case _:
             result = RunResult(RunOutcome.FAILED, error=str(error), body_hash=source.http.body_hash)
-    finish_run(warehouse, run_id, result, clock())
+    finish_run(warehouse, run_id, result, now)
     return result
-
-
-def _acknowledge(feed: Feed, source: Source) -> None:
-    """Tell the source that its messages are stored; one it is not told of comes again."""
-    for tell in source.progress.after_stored:
-        try:
-            tell()
-        except SourceError as error:
-            LOG.warning("not_acknowledged feed=%s reason=%s", feed.name, error)
 
 
 def _store(
@@ -141,12 +175,10 @@ def _store(
     records: list[Record],
     *,
     run_id: UUID,
-    clock: Callable[[], datetime],
+    now: datetime,
     quarantine: Quarantine | None,
 ) -> RunResult:
     """Check and append ``records`` and close the run, in one transaction."""
-    if not records and not feed.may_be_quiet:
-        raise SourceChangedError(feed.name, f"gave no rows at all for {source.region}")
     frames = plausible_frames(warehouse, feed.name, records, source.now)
     pools = sum(_pools(frame) for _, frame in frames)
     if feed.is_snapshot:
@@ -174,7 +206,7 @@ def _store(
             body_hash=source.http.body_hash,
         )
         _keep_progress(warehouse, feed, source)
-        finish_run(warehouse, run_id, result, clock())
+        finish_run(warehouse, run_id, result, now)
     return result
 
 

@@ -17,7 +17,7 @@ Schema = dict[str, pl.DataType]
 
 def schema_of(warehouse: "Warehouse", table: Table) -> Schema:
     """The table's columns and their Polars types, in the order of the table."""
-    empty = warehouse.connection.table(table.name).limit(0).pl()
+    empty = warehouse.ask(f"from {table.name} limit 0")
     return dict(zip(empty.columns, empty.dtypes, strict=True))
 
 

@@ -38,17 +38,21 @@ LAST_GOOD_POOLS = """
 LATEST_RUNS = """
     with latest as (
         from feed_run
+        where (cast($feed as varchar) is null or feed = $feed)
+            and (cast($scope as varchar) is null or scope = $scope)
         qualify row_number() over (partition by feed, scope order by started_at desc) = 1
     ),
     good as (
-        select feed, scope, max(started_at) as last_good_at
+        select
+            feed, scope, max(started_at) as last_good_at,
+            arg_max(rows_read, started_at) filter (outcome = 'ok') as last_good_rows
         from feed_run
         where outcome in ('ok', 'unchanged')
         group by all
     )
     select
         feed, scope, started_at, finished_at, outcome, rows_read, rows_new, rows_rejected, error,
-        retry_after_seconds, last_good_at,
+        retry_after_seconds, last_good_at, last_good_rows,
         (
             select count(*)
             from feed_run as run
@@ -134,14 +138,16 @@ def last_good_pools(warehouse: Warehouse, feed: str, scope: str) -> int | None:
     return found
 
 
-def latest_runs(warehouse: Warehouse) -> pl.DataFrame:
-    """The newest run of each feed and scope, by name.
+def latest_runs(
+    warehouse: Warehouse, *, feed: str | None = None, scope: str | None = None
+) -> pl.DataFrame:
+    """The newest run of each feed and scope, or of the one named, by name.
 
     Columns: those of ``feed_run`` that tell what came of it, last_good_at (start of the newest
-    run that was ok or unchanged; null if there is none) and failures (runs that failed or were
-    quarantined since).
+    run that was ok or unchanged; null if there is none), last_good_rows (rows read by the newest
+    that was ok) and failures (runs that failed or were quarantined since the last good one).
     """
-    return warehouse.ask(LATEST_RUNS)
+    return warehouse.ask(LATEST_RUNS, {"feed": feed, "scope": scope})
 
 
 def progress_of(warehouse: Warehouse, feed: str, scope: str) -> tuple[str | None, str]:

@@ -7,14 +7,15 @@ is stored, and a kill leaves nothing).
 
 import re
 import threading
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import polars as pl
 import pyarrow as pa
+import stamina
 
 from warehouse.errors import (
     WarehouseBusyError,
@@ -63,6 +64,10 @@ NOTE_SEEN = """
 """
 
 
+PATIENCE_SECONDS = 10.0
+"""How long a file is waited for that another process holds: storing a run takes less."""
+
+
 class Warehouse:
     """A DuckDB database with this version's schema: `Warehouse.open` or `Warehouse.in_memory`."""
 
@@ -75,16 +80,34 @@ class Warehouse:
         connection.execute("set timezone = 'UTC'")
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+    def open(
+        cls, path: Path, *, read_only: bool = False, patience_seconds: float = PATIENCE_SECONDS
+    ) -> Self:
         """Open the file; a writer makes or upgrades it.
 
+        Another process may hold it for a moment, as `spotcast watch` does after each run: it is
+        waited for.
+
         Raises:
-            WarehouseBusyError: another process holds it; names that process.
+            WarehouseBusyError: another process held it all that time; names that process.
             WarehouseMissingError: read-only, and there is nothing to read.
             WarehouseCorruptError: the file is not a database.
             WarehouseSpaceError: the folder or file cannot be written.
             SchemaError: the database is newer than this version, or must first be upgraded.
         """
+        for attempt in stamina.retry_context(
+            on=WarehouseBusyError,
+            attempts=None,
+            timeout=patience_seconds,
+            wait_initial=0.05,
+            wait_max=0.5,
+        ):
+            with attempt:
+                return cls._opened(path, read_only=read_only)
+        raise AssertionError("stamina leaves the loop by its last exception")
+
+    @classmethod
+    def _opened(cls, path: Path, *, read_only: bool) -> Self:
         if read_only and not path.exists():
             raise WarehouseMissingError(path)
         try:
@@ -227,6 +250,21 @@ class Warehouse:
                 return self.connection.execute(question, given or {}).fetchall()
         except duckdb.IOException as error:
             raise _reason(self.path or IN_MEMORY, error) from error
+
+
+def lease(path: Path) -> Callable[[], AbstractContextManager[Warehouse]]:
+    """A way to take the file for a moment: for a process that must not keep it from others.
+
+    Threads of this process take turns.
+    """
+    turn = threading.RLock()
+
+    @contextmanager
+    def take() -> Generator[Warehouse]:
+        with turn, Warehouse.open(path) as warehouse:
+            yield warehouse
+
+    return take
 
 
 class _Sql:

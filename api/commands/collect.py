@@ -82,7 +82,7 @@ def collect_command(
         if replay:
             connections = stack.enter_context(replay_connections(replay))
         else:
-            chosen = [one for one in chosen if _is_ready(*one, settings, named=bool(feed))]
+            chosen = [one for one in chosen if is_ready(*one, settings, named=bool(feed))]
             connections = stack.enter_context(live_connections(settings.environ))
         path = warehouse or settings.warehouse
         store = stack.enter_context(_dry(path) if dry_run else Warehouse.open(path))
@@ -145,19 +145,29 @@ def choose(
     return [
         (one, feed)
         for one, feed in feeds.values()
-        if watchlist.wants(feed) and (not provider_names or one.name in provider_names)
+        if watchlist.wants(feed) and (not provider_names or _is_of(one, feed, provider_names))
     ]
 
 
-def _is_ready(provider: Provider, feed: Feed, settings: Settings, *, named: bool) -> bool:
-    """Whether the feed can be asked; a feed that was named is tried whatever is missing."""
-    missing = [
-        *(provider.missing(settings.environ) if feed.needs_account else []),
-        *feed.missing(settings.environ),
-    ]
-    if missing and not named:
+def _is_of(provider: Provider, feed: Feed, names: list[str]) -> bool:
+    """Whether a provider named has the feed; ``public`` has all that need no account."""
+    return provider.name in names or ("public" in names and not feed.needs_account)
+
+
+def is_ready(
+    provider: Provider, feed: Feed, settings: Settings, *, named: bool = False, tells: bool = True
+) -> bool:
+    """Whether the feed can be asked; one that was named is tried whatever is missing."""
+    missing = lacking(provider, feed, settings)
+    if missing and not named and tells:
         note(f"{feed.name}: not set up ({'; '.join(missing)})")
     return named or not missing
+
+
+def lacking(provider: Provider, feed: Feed, settings: Settings) -> list[str]:
+    """What a user must still set before the feed can be asked, in words."""
+    account = provider.missing(settings.environ) if feed.needs_account else []
+    return [*account, *feed.missing(settings.environ)]
 
 
 def _row(report: FeedReport) -> dict[str, object]:
@@ -182,7 +192,7 @@ def providers_command(context: typer.Context, output: Output = Format.TABLE) -> 
         if missing:
             to_do.append(f"{provider.title}: to set it up, {'; '.join(missing)}.")
         for feed in provider.feeds:
-            lacks = [*(missing if feed.needs_account else []), *feed.missing(settings.environ)]
+            lacks = lacking(provider, feed, settings)
             state = "off" if feed.opt_in else "ready"
             rows.append(
                 {

@@ -11,8 +11,11 @@ from collector.errors import (
     SourceDeniedError,
     SourceError,
     SourceUnavailableError,
+    UnchangedError,
 )
-from collector.http import Fetcher, parse_json, retry_after_seconds
+from collector.http import Fetcher, Page, PageVersion, parse_json, retry_after_seconds
+from collector.replay import ReplayTransport
+from tests.support.loopback import NOW, Answer, Loopback, always, loopback
 
 URL = "https://somewhere.example/data.json"
 
@@ -121,3 +124,68 @@ def test_a_stream_that_is_refused_is_told_before_anything_is_read() -> None:
         answering(403).stream(URL, source="test"),
     ):
         pass
+
+
+PAGE = "https://somewhere.example/page.json"
+
+
+def paged(answer: Answer, known: dict[str, PageVersion]) -> tuple[Page | None, Loopback]:
+    """Ask for the page once; None if it is unchanged."""
+    with (
+        loopback(always(answer)) as server,
+        httpx.Client(transport=ReplayTransport(server.url)) as client,
+    ):
+        try:
+            return Fetcher(client, pages=known).page(PAGE, source="test", now=NOW), server
+        except UnchangedError:
+            return None, server
+
+
+def test_a_page_is_asked_for_by_the_validators_it_came_with() -> None:
+    known: dict[str, PageVersion] = {}
+    headers = {"etag": '"v1"', "last-modified": "Tue, 01 Sep 2026 06:00:00 GMT"}
+
+    first, _ = paged(Answer(b"{}", headers=headers), known)
+    second, server = paged(Answer(b"", 304), known)
+
+    assert first == Page(b"{}", datetime(2026, 9, 1, 6, tzinfo=UTC))
+    assert second is None
+    assert server.requests[0].headers["if-none-match"] == '"v1"'
+    assert server.requests[0].headers["if-modified-since"] == headers["last-modified"]
+
+
+def test_the_same_body_is_unchanged_even_if_the_server_has_no_validators() -> None:
+    known: dict[str, PageVersion] = {}
+    paged(Answer(b"same"), known)
+
+    assert paged(Answer(b"same"), known)[0] is None
+    assert paged(Answer(b"other"), known)[0] == Page(b"other", NOW)
+
+
+def test_an_unchanged_page_is_as_old_as_it_was() -> None:
+    known = {PAGE: PageVersion(None, "Tue, 01 Sep 2026 06:00:00 GMT", "hash")}
+
+    with (
+        loopback(always(Answer(b"", 304))) as server,
+        httpx.Client(transport=ReplayTransport(server.url)) as client,
+        pytest.raises(UnchangedError) as caught,
+    ):
+        Fetcher(client, pages=known).page(PAGE, source="test", now=NOW)
+
+    assert caught.value.published_at == datetime(2026, 9, 1, 6, tzinfo=UTC)
+
+
+def test_not_modified_without_having_asked_is_a_changed_source() -> None:
+    with pytest.raises(SourceChangedError, match="HTTP 304"):
+        paged(Answer(b"", 304), {})
+
+
+def test_an_answer_that_drips_for_ever_is_given_up() -> None:
+    seconds = iter(range(0, 10_000, 10))
+    drips = httpx.Response(200, content=(b"x" for _ in range(1_000)))
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: drips))
+
+    with pytest.raises(SourceUnavailableError, match="not there after 120 s"):
+        Fetcher(client, attempts=1, tick=lambda: float(next(seconds))).request(
+            "GET", URL, source="test"
+        )

@@ -1,15 +1,21 @@
 """Running feeds: all of a run or nothing, always a row, and one failure stops no other."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from collector.errors import NotOfferedError, SourceDeniedError, SourceUnavailableError
-from collector.http import Fetcher
+from collector.errors import (
+    NotOfferedError,
+    SourceDeniedError,
+    SourceUnavailableError,
+    UnchangedError,
+)
+from collector.http import Fetcher, PageVersion
 from collector.provider import Feed, Scope, Source, providers
-from collector.run import run_feed
+from collector.run import progress, run_feed
 from tests.support.market import NOW, a_pool, a_price, a_signal
 from warehouse.records import Record, RunOutcome, Semantics
 from warehouse.runs import abandon_runs, begin_run, last_success, latest_runs
@@ -159,3 +165,121 @@ def test_every_feed_that_is_found_says_what_it_is() -> None:
         assert feed.cadence > timedelta(0)
         assert bool(feed.permissions) == feed.needs_account, feed.name
     assert len({feed.name for _, feed in feeds}) == len(feeds)
+
+
+def carrying(collect: Callable[[Source], Iterator[Record]], warehouse: Warehouse) -> Source:
+    """One run's source with the progress that the last stored run left, after the run."""
+    source = replace(a_source(), progress=progress(warehouse, "test.feed", "us-east-1"))
+    run_feed(warehouse, a_feed(collect), source, lambda: NOW)
+    return source
+
+
+def test_a_cursor_is_kept_with_the_rows_of_its_run(warehouse: Warehouse) -> None:
+    def collect(source: Source) -> Iterator[Record]:
+        source.progress.cursor = "7"
+        source.progress.pages["https://a"] = PageVersion('"v"', None, "hash")
+        yield a_price(0.5)
+
+    carrying(collect, warehouse)
+
+    kept = progress(warehouse, "test.feed", "us-east-1")
+    assert kept.cursor == "7"
+    assert kept.pages == {"https://a": PageVersion('"v"', None, "hash")}
+
+
+@pytest.mark.parametrize(
+    "record", [a_price(-1.0), None], ids=["an implausible row", "an error of the source"]
+)
+def test_a_cursor_of_a_run_that_stored_nothing_is_lost_with_it(
+    warehouse: Warehouse, record: Record | None
+) -> None:
+    def good(source: Source) -> Iterator[Record]:
+        source.progress.cursor = "7"
+        yield a_price(0.5)
+
+    def bad(source: Source) -> Iterator[Record]:
+        assert source.progress.cursor == "7"
+        source.progress.cursor = "8"
+        if record is None:
+            raise SourceUnavailableError("test.feed", "HTTP 503")
+        yield record
+
+    carrying(good, warehouse)
+    carrying(bad, warehouse)
+
+    assert progress(warehouse, "test.feed", "us-east-1").cursor == "7"
+
+
+def test_messages_are_acknowledged_after_their_rows_are_stored_and_only_then(
+    warehouse: Warehouse,
+) -> None:
+    stored_when_told: list[int] = []
+
+    def collect(source: Source, price: float = 0.5) -> Iterator[Record]:
+        source.progress.after_stored.append(
+            lambda: stored_when_told.append(len(warehouse.rows("from spot_price")))
+        )
+        yield a_price(price)
+
+    carrying(lambda source: collect(source, -1.0), warehouse)
+    assert stored_when_told == []
+    carrying(collect, warehouse)
+    assert stored_when_told == [1]
+
+
+def test_a_run_that_does_not_acknowledge_leaves_the_messages(warehouse: Warehouse) -> None:
+    told: list[str] = []
+    source = a_source()
+    source.progress.after_stored.append(lambda: told.append("deleted"))
+
+    run_feed(
+        warehouse, a_feed(lambda _: iter([a_price(0.5)])), source, lambda: NOW, acknowledges=False
+    )
+
+    assert told == []
+
+
+def test_an_acknowledgement_that_fails_does_not_fail_the_run(warehouse: Warehouse) -> None:
+    def refuse() -> None:
+        raise SourceUnavailableError("test.feed", "HTTP 503")
+
+    source = a_source()
+    source.progress.after_stored.append(refuse)
+
+    report = run_feed(warehouse, a_feed(lambda _: iter([a_price(0.5)])), source, lambda: NOW)
+
+    assert report.result.outcome is RunOutcome.OK
+
+
+def test_an_unchanged_source_stores_nothing_and_its_facts_are_fresh_again(
+    warehouse: Warehouse,
+) -> None:
+    later = NOW + timedelta(hours=3)
+
+    def unchanged(_: Source) -> Iterator[Record]:
+        raise UnchangedError("test.feed", later)
+        yield
+
+    price = replace(a_price(0.5), source="test.feed")
+    run_feed(warehouse, a_feed(lambda _: iter([price])), a_source(), lambda: NOW)
+    report = run_feed(warehouse, a_feed(unchanged), a_source(), lambda: later)
+
+    assert (report.result.outcome, report.result.rows_new) == (RunOutcome.UNCHANGED, 0)
+    assert warehouse.rows("select seen_at from last_seen") == [(later,)]
+
+
+def test_a_quiet_feed_may_give_no_rows(warehouse: Warehouse) -> None:
+    quiet = replace(a_feed(lambda _: iter(())), may_be_quiet=True)
+
+    assert run_feed(warehouse, quiet, a_source(), lambda: NOW).result.outcome is RunOutcome.OK
+
+
+def test_a_fault_of_ours_in_a_feed_fails_its_run_and_no_more(warehouse: Warehouse) -> None:
+    def broken(_: Source) -> Iterator[Record]:
+        raise AttributeError("secret detail")
+        yield
+
+    report = run_feed(warehouse, a_feed(broken), a_source(), lambda: NOW)
+
+    assert report.result.outcome is RunOutcome.FAILED
+    assert report.result.error == "test.feed: cannot be read: AttributeError inside"
