@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from advisor.risk.grid import Floats
-from advisor.risk.hazard import NEIGHBORS_SHARE, SHORTER_HORIZON, VIEWS_SHARE
+from advisor.risk.hazard import DOUBT, NEIGHBORS_SHARE, SHORTER_HORIZON, VIEWS_SHARE
 from advisor.risk.regression import FAMILIAR
 
 DRIVERS_TOLD = 3
@@ -58,6 +58,7 @@ WORDS = {
     FAMILIAR: "being a pool that the model was fitted on",
     VIEWS_SHARE: "losses against what is usual at its ages, and of late",
     NEIGHBORS_SHARE: "losses of its neighbors, as it has hardly been watched",
+    DOUBT: "few windows behind the model at this horizon",
     SHORTER_HORIZON: "the risk of the shorter horizon",
     RECALIBRATION: "what became of earlier forecasts",
 }

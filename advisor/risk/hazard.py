@@ -36,6 +36,14 @@ VIEWS_SHARE = "plain_views"
 NEIGHBORS_SHARE = "hardly_watched"
 """Name of the share that the neighbors' rate has, in place of what little was seen of the pool."""
 
+DOUBT = "doubt"
+"""Name of what is taken off the log odds for how uncertain the coefficients are."""
+
+PROBIT = np.pi / 8.0
+"""Where a logistic curve is as steep as a normal one: the mean of the risk over normal log odds
+is, but for a hundredth, the risk at the middle divided by sqrt(1 + PROBIT x variance) (D. MacKay,
+"The evidence framework applied to classification networks", Neural Computation 4, 1992)."""
+
 SHORTER_HORIZON = "shorter_horizon"
 """Name of what is added where a shorter horizon had more risk."""
 
@@ -150,7 +158,10 @@ class RiskModel:
             neighbors, _ = self.neighbors[place].logit(inputs, familiar)
             strange = 1.0 / (1.0 + np.square(evidence.history.watched / half_h))
             near = strange * (neighbors - value - views)
-        return value, variance, {VIEWS_SHARE: views, NEIGHBORS_SHARE: near}
+        blends = {VIEWS_SHARE: views, NEIGHBORS_SHARE: near}
+        if self.settings.doubted:
+            blends[DOUBT] = (value + views + near) * (1.0 / np.sqrt(1.0 + PROBIT * variance) - 1.0)
+        return value, variance, blends
 
 
 def pool_key(pool: GridPool) -> str:
