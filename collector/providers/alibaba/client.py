@@ -1,4 +1,4 @@
-"""Alibaba Cloud's ECS API: one signed call, and what its refusals mean.
+"""Alibaba Cloud's API: one signed call to one of its services, and what its refusals mean.
 
 Every request carries a nonce that the cloud accepts once, so a second try is signed anew rather
 than sent again as it was.
@@ -6,7 +6,6 @@ than sent again as it was.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -16,16 +15,17 @@ import stamina
 from collector.errors import NotOfferedError, SourceDeniedError
 from collector.http import ATTEMPTS, Fetcher, parse_json
 from collector.provider import Network, Source
-from collector.providers.alibaba.endpoints import endpoint
+from collector.providers.alibaba.credentials import (
+    KEY_ID,
+    KEY_SECRET,
+    PROVIDER_NAME,
+    AlibabaCredentials,
+    credentials_from,
+)
+from collector.providers.alibaba.endpoints import ECS, Service
+from collector.providers.alibaba.queue_client import EVENT_QUEUE, EventQueue
 from collector.providers.alibaba.refusals import BusyError, refusal
 from collector.providers.alibaba.signature import EMPTY_BODY_HASH, authorization, canonical_query
-
-PROVIDER_NAME = "alibaba"
-API_VERSION = "2014-05-26"
-
-KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
-KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 - the variable's name, no secret
-SECURITY_TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - the same
 
 REGION_NAME = re.compile(r"[a-z0-9-]+")
 TYPE_PREFIX = "ecs."
@@ -37,40 +37,17 @@ REFUSED = frozenset(range(400, 600))
 """The statuses whose bodies say more than the status."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlibabaCredentials:
-    """An access key; ``security_token`` comes with a temporary one (STS) only."""
-
-    key_id: str
-    secret: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
-
-
-def credentials_from(environ: Mapping[str, str]) -> AlibabaCredentials | None:
-    """The access key under the official SDK's variable names; None if it is not complete."""
-    key_id, secret = environ.get(KEY_ID, "").strip(), environ.get(KEY_SECRET, "").strip()
-    if not key_id or not secret:
-        return None
-    return AlibabaCredentials(key_id, secret, environ.get(SECURITY_TOKEN, "").strip() or None)
-
-
-def missing(environ: Mapping[str, str]) -> list[str]:
-    """What must still be set before the account's feeds can run, in words."""
-    wanted = {KEY_ID: "the id of a RAM user's access key", KEY_SECRET: "its secret"}
-    return [
-        f"set {name}: {meaning}"
-        for name, meaning in wanted.items()
-        if not environ.get(name, "").strip()
-    ]
-
-
 def unique_nonce() -> str:
     """A text that no other request has."""
     return uuid4().hex
 
 
 class AlibabaConnection:
-    """One account's way to the API. ``clock`` gives now, ``nonce`` a text never given before."""
+    """One account's way to the API. ``clock`` gives now, ``nonce`` a text never given before.
+
+    ``event_queue`` is the queue that the user's events go to; None if none is set. Each call is
+    tried ``attempts`` times while the API is busy.
+    """
 
     def __init__(
         self,
@@ -78,10 +55,14 @@ class AlibabaConnection:
         *,
         clock: Callable[[], datetime],
         nonce: Callable[[], str] = unique_nonce,
+        event_queue: EventQueue | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
+        self.event_queue = event_queue
         self._credentials = credentials
         self._clock = clock
         self._nonce = nonce
+        self._attempts = attempts
 
     def call(
         self,
@@ -91,6 +72,7 @@ class AlibabaConnection:
         params: Mapping[str, str],
         *,
         source: str,
+        service: Service = ECS,
     ) -> Any:
         """The JSON that answers ``action``. ``RegionId`` is added, as the official client does.
 
@@ -104,33 +86,48 @@ class AlibabaConnection:
             raise SourceDeniedError(source, f"{region!r} is not the name of a region")
         query = {**params, "RegionId": region}
         answer: Any = None
-        for attempt in stamina.retry_context(on=BusyError, attempts=ATTEMPTS, timeout=None):
+        for attempt in stamina.retry_context(on=BusyError, attempts=self._attempts, timeout=None):
             with attempt:
-                answer = self._ask(fetcher, action, query, source)
+                answer = self._ask(fetcher, service, action, query, source)
         return answer
 
-    def _ask(self, fetcher: Fetcher, action: str, query: Mapping[str, str], source: str) -> Any:
+    def _ask(
+        self,
+        fetcher: Fetcher,
+        service: Service,
+        action: str,
+        query: Mapping[str, str],
+        source: str,
+    ) -> Any:
         region = query["RegionId"]
-        host = endpoint(region)
+        host = service.host(region)
         response = fetcher.request(
             "POST",
             f"https://{host}/?{canonical_query(query)}",
             source=source,
-            headers=self._headers(host, action, query),
+            headers=self._headers(host, service.version, action, query),
             accept_status=REFUSED,
         )
         if not response.is_success:
             key = self._credentials
             secrets = [one for one in (key.secret, key.security_token, key.key_id) if one]
-            raise refusal(response, source=source, action=action, region=region, secrets=secrets)
+            raise refusal(
+                response,
+                source=source,
+                what=f"{action} in {region}",
+                permission=f"{service.name}:{action}",
+                secrets=secrets,
+            )
         return parse_json(response.content, source=source)
 
-    def _headers(self, host: str, action: str, query: Mapping[str, str]) -> dict[str, str]:
+    def _headers(
+        self, host: str, version: str, action: str, query: Mapping[str, str]
+    ) -> dict[str, str]:
         key = self._credentials
         headers = {
             "host": host,
             "x-acs-action": action,
-            "x-acs-version": API_VERSION,
+            "x-acs-version": version,
             "x-acs-date": api_time(self._clock()),
             "x-acs-signature-nonce": self._nonce(),
             "x-acs-content-sha256": EMPTY_BODY_HASH,
@@ -153,7 +150,12 @@ class AlibabaConnection:
 def connect(network: Network) -> AlibabaConnection | None:
     """A connection with the access key found in the environment; None if there is none."""
     credentials = credentials_from(network.environ)
-    return AlibabaConnection(credentials, clock=network.clock) if credentials else None
+    if credentials is None:
+        return None
+    address = network.environ.get(EVENT_QUEUE, "").strip()
+    queue = EventQueue(address, credentials, network.clock) if address else None
+    attempts = network.attempts or ATTEMPTS
+    return AlibabaConnection(credentials, clock=network.clock, event_queue=queue, attempts=attempts)
 
 
 def connection_of(source: Source, feed: str) -> AlibabaConnection:

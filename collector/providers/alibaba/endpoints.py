@@ -1,8 +1,13 @@
-"""Which host answers for a region: a few regions are served by another's endpoint.
+"""Which host answers for a region, service by service.
 
-A request to the wrong one is answered with HTTP 500 or, worse, with no rows, so the exceptions
-are those of the official SDK (alibabacloud_ecs20140526 7.11.8); a test compares the two.
+A few regions' ECS is served by another's endpoint. A request to the wrong one is answered with
+HTTP 500 or, worse, with no rows, so the exceptions are those of the official SDK
+(alibabacloud_ecs20140526 7.11.8); a test compares the two. CloudMonitor has no exceptions
+(alibabacloud_cms20190101 4.0.10).
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "ecs-cn-hangzhou.aliyuncs.com": (
@@ -55,3 +60,21 @@ def endpoint(region: str) -> str:
         if region in regions:
             return host
     return f"ecs.{region}.aliyuncs.com"
+
+
+def metrics_endpoint(region: str) -> str:
+    """The host of CloudMonitor's API for ``region``."""
+    return f"metrics.{region}.aliyuncs.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One of the cloud's APIs: its name in a RAM policy, its version, its host in a region."""
+
+    name: str
+    version: str
+    host: Callable[[str], str]
+
+
+ECS = Service("ecs", "2014-05-26", endpoint)
+CLOUD_MONITOR = Service("cms", "2019-01-01", metrics_endpoint)

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.errors import SourceChangedError
 from collector.http import Fetcher
 from collector.payload import mapping, members, number, reading, text, whole_number
 from collector.provider import Feed, Scope, Source
-from collector.providers.alibaba.client import PROVIDER_NAME, AlibabaConnection, connection_of
+from collector.providers.alibaba.client import AlibabaConnection, connection_of
+from collector.providers.alibaba.credentials import PROVIDER_NAME
+from collector.providers.alibaba.paging import pages
 from warehouse.records import InstanceType, Record, Semantics
 
 NAME = "alibaba.instance_types"
@@ -47,29 +48,14 @@ def listed(
     now: datetime,
     feed: str,
 ) -> Iterator[InstanceType]:
-    """All pages of the list that ``params`` narrow; errors are told in the name of ``feed``.
+    """All types of the list that ``params`` narrow; errors are told in the name of ``feed``.
 
     Raises:
         SourceChangedError: a page's token leads back to a page that was read.
     """
-    asked: dict[str, str] = {**params, "MaxResults": str(PAGE_SIZE)}
-    seen: set[str] = set()
-    while True:
-        reply = connection.call(fetcher, ACTION, region, asked, source=feed)
+    asked = {**params, "MaxResults": str(PAGE_SIZE)}
+    for reply in pages(connection, fetcher, ACTION, region, asked, feed=feed):
         yield from parse(reply, region=region, observed_at=now, feed=feed)
-        token = next_token(reply, region=region, feed=feed)
-        if not token:
-            return
-        if token in seen:
-            raise SourceChangedError(feed, f"{ACTION} in {region}: the page token repeats")
-        seen.add(token)
-        asked["NextToken"] = token
-
-
-def next_token(reply: Mapping[str, Any], *, region: str, feed: str) -> str:
-    """The token of the next page; empty on the last, where it may be blank or absent."""
-    with reading(feed, f"{ACTION} in {region}"):
-        return text({"NextToken": reply.get("NextToken") or ""}, "NextToken")
 
 
 def parse(

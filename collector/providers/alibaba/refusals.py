@@ -43,7 +43,8 @@ BUSY_CODES = (
     "SignatureNonceUsed",
 )
 REGION_CODES = ("InvalidRegionId", "UnsupportedRegion")
-TYPE_CODES = ("InvalidInstanceType",)
+TYPE_CODES = ("InvalidInstanceType", "InvalidSystemDiskCategory", "PriceNotFound")
+"""The price of a machine is asked for with a disk, and not every type takes the disk."""
 
 MESSAGE_LENGTH = 200
 
@@ -57,28 +58,31 @@ class TypeNotOfferedError(NotOfferedError):
 
 
 def refusal(
-    response: httpx.Response, *, source: str, action: str, region: str, secrets: Iterable[str]
+    response: httpx.Response, *, source: str, what: str, permission: str, secrets: Iterable[str]
 ) -> SourceError:
-    """The error that a refused call stands for. ``secrets`` are cut out of what the cloud said.
+    """The error that a refused call stands for.
+
+    ``what`` was called, for which the key's user needs ``permission``. ``secrets`` are cut out of
+    what the cloud said.
 
     Raises:
         SourceError: the body is not the cloud's own JSON; what the status asks for.
     """
     code, message = _said(response)
     status = response.status_code
-    what = f"{action} in {region}: HTTP {status} {code}".rstrip()
+    what = f"{what}: HTTP {status} {code}".rstrip()
     if code.startswith(BUSY_CODES) or status in UNAVAILABLE:
         return BusyError(source, what, retry_after_seconds(response.headers))
     if not code:
         check_status(response, source=source)
     for codes, advice in TO_MEND.items():
         if code.startswith(codes):
-            return SourceDeniedError(source, f"{what}: {advice.format(permission=f'ecs:{action}')}")
+            return SourceDeniedError(source, f"{what}: {advice.format(permission=permission)}")
     if code.startswith((*REGION_CODES, *TYPE_CODES)):
         kind = TypeNotOfferedError if code.startswith(TYPE_CODES) else NotOfferedError
         return kind(source, what)
     if status in DENIED:
-        return SourceDeniedError(source, f"{what}: check the key and its right to ecs:{action}")
+        return SourceDeniedError(source, f"{what}: check the key and its right to {permission}")
     for secret in secrets:
         message = message.replace(secret, "***")
     return SourceChangedError(source, f"{what}: {message[:MESSAGE_LENGTH]}")

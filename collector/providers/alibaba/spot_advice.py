@@ -14,7 +14,8 @@ from typing import Any
 from collector.errors import NotOfferedError
 from collector.payload import mapping, members, number, reading, text
 from collector.provider import Feed, Scope, Source
-from collector.providers.alibaba.client import PROVIDER_NAME, connection_of, watched_types
+from collector.providers.alibaba.client import connection_of, watched_types
+from collector.providers.alibaba.credentials import PROVIDER_NAME
 from collector.providers.alibaba.refusals import TypeNotOfferedError
 from warehouse.records import Pool, Record, Semantics, Signal
 

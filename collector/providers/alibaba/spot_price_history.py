@@ -17,11 +17,11 @@ from collector.payload import instant, mapping, members, number, reading, text, 
 from collector.provider import Feed, Scope, Source
 from collector.providers.alibaba import instance_types
 from collector.providers.alibaba.client import (
-    PROVIDER_NAME,
     api_time,
     connection_of,
     watched_types,
 )
+from collector.providers.alibaba.credentials import PROVIDER_NAME
 from collector.providers.alibaba.refusals import TypeNotOfferedError
 from warehouse.records import OnDemandPrice, Pool, Record, Semantics, SpotPrice
 

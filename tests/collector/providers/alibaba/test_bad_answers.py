@@ -17,6 +17,11 @@ RECORDED = {
     "alibaba.spot_price_history": "describe_spot_price_history.page2.json",
     "alibaba.spot_advice": "describe_spot_advice.json",
     "alibaba.instance_types": "describe_instance_types.json",
+    "alibaba.available_resource": "describe_available_resource.json",
+    "alibaba.price": "describe_price.spot.json",
+    "alibaba.system_events": "cms.describe_system_event_attribute.json",
+    "alibaba.event_queue": "mns.batch_receive_message.xml",
+    "alibaba.instances": "describe_instances.page2.json",
 }
 
 SPOILED = [
@@ -46,6 +51,32 @@ SPOILED = [
         '"InstanceType": [1, ',
         "not a list of objects",
     ),
+    ("alibaba.available_resource", '"ClosedWithStock"', '"Low"', "StatusCategory is 'Low', not on"),
+    ("alibaba.available_resource", '"Value"', '"Type"', "a type without Value: missing 'Value'"),
+    ("alibaba.available_resource", '"Status": "SoldOut"', '"Status": "Sold"', "Status is 'Sold'"),
+    ("alibaba.available_resource", '"SupportedResource"', '"Rows"', "cn-hangzhou-i: missing 'Supp"),
+    ("alibaba.available_resource", '"ZoneId"', '"Zone"', "Resource in cn-hangzhou: missing"),
+    ("alibaba.available_resource", '"WithoutStock"', "null", "StatusCategory is None, not a text"),
+    ("alibaba.price", '"instanceType"', '"machine"', "DetailInfos has 0 lines instanceType, not 1"),
+    ("alibaba.price", '"systemDisk"', '"instanceType"', "has 2 lines instanceType, not 1"),
+    ("alibaba.price", "0.104", '"0.104"', "cn-hangzhou ecs.g7.large: TradePrice is '0.104'"),
+    ("alibaba.price", '"OriginalPrice"', '"Price"', "missing 'OriginalPrice'"),
+    ("alibaba.price", '"Currency"', '"Money"', "missing 'Currency'"),
+    ("alibaba.system_events", '"Time"', '"At"', "an event: missing 'Time'"),
+    ("alibaba.system_events", "1795407506922", '"1795407506922"', "Time is '1795407506922'"),
+    ("alibaba.system_events", "1795407506922", "1e300", "not a time in milliseconds"),
+    ("alibaba.system_events", "1795407506922", "1795407506", "cannot be true"),
+    ("alibaba.system_events", '"Name": "I', '"Title": "I', "neither a CloudEvent nor an event of"),
+    ("alibaba.system_events", '\\"instanceId\\"', '\\"id\\"', "an event: missing 'instanceId'"),
+    ("alibaba.system_events", '"{\\"', '"{', "an event: Expecting property name"),
+    ("alibaba.system_events", '"SystemEvent"', '"Rows"', "missing 'SystemEvent'"),
+    ("alibaba.event_queue", "ReceiptHandle>", "Receipt>", "of messages: missing 'ReceiptHandle'"),
+    ("alibaba.event_queue", "Messages", "Answers", "the XML is 'Answers', not Messages"),
+    ("alibaba.instances", '"SpotAsPriceGo"', '"Auction"', "SpotStrategy is 'Auction', not one of"),
+    ("alibaba.instances", '"Pending"', '"Waiting"', "i-bp1starting0000000002: Status is 'Waiting'"),
+    ("alibaba.instances", '"OperationLocks"', '"Locks"', "missing 'OperationLocks'"),
+    ("alibaba.instances", '"InstanceId"', '"Id"', "cn-hangzhou a machine without InstanceId: miss"),
+    ("alibaba.instances", "2026-11-23T18:29Z", "2026-11-23T18:29", "without a time zone"),
 ]
 """A feed, what is replaced in its recorded answer, by what, and words that the error has."""
 
@@ -60,6 +91,9 @@ IMPLAUSIBLE = [
     ("alibaba.spot_advice", "31.25", "NaN", "is not a finite number"),
     ("alibaba.instance_types", '"MemorySize": 8.0', '"MemorySize": -8', "alibaba/ecs.g7.large"),
     ("alibaba.instance_types", '"GPUAmount": 1', '"GPUAmount": -1', "gpu_count -1 is below 0"),
+    ("alibaba.price", "0.104", "-0.104", "price_per_hour -0.104 is not above 0"),
+    ("alibaba.price", "0.104", "1e9", "is more than any machine costs"),
+    ("alibaba.instances", "2026-11-23T18:29Z", "2026-11-24T18:29Z", "is in the future"),
 ]
 
 

@@ -15,17 +15,23 @@ from collector.errors import (
     SourceError,
     SourceUnavailableError,
 )
-from collector.provider import Feed, Source
+from collector.provider import Feed, Network, Source
 from collector.providers.alibaba import PROVIDER, spot_advice, spot_price_history
-from collector.providers.alibaba.client import (
-    AlibabaConnection,
-    AlibabaCredentials,
-    connection_of,
-    credentials_from,
-)
+from collector.providers.alibaba.client import AlibabaConnection, connect, connection_of
+from collector.providers.alibaba.credentials import AlibabaCredentials, credentials_from
+from collector.providers.alibaba.endpoints import CLOUD_MONITOR
 from collector.providers.alibaba.refusals import BusyError, TypeNotOfferedError
 from collector.providers.alibaba.signature import EMPTY_BODY_HASH, authorization
-from tests.support.alibaba import PAYLOADS, SECRET, TOKEN, alibaba_at, connection, replayed
+from tests.support.alibaba import (
+    PAYLOADS,
+    QUEUE,
+    REGION,
+    SECRET,
+    TOKEN,
+    alibaba_at,
+    connection,
+    replayed,
+)
 from tests.support.loopback import NOW, Answer, always, loopback
 
 ACTION = "DescribeSpotAdvice"
@@ -68,6 +74,33 @@ def test_a_call_carries_all_in_the_query_and_is_signed_for_the_regions_host() ->
     assert sent.headers["authorization"] == authorization(
         "POST", "/", sent.query, signed, body_hash=EMPTY_BODY_HASH, key_id="key-id", secret=SECRET
     )
+
+
+def test_another_service_has_its_own_host_version_and_permission() -> None:
+    with (
+        loopback(always(refused("NoPermission", 403))) as server,
+        alibaba_at(server.url) as source,
+        pytest.raises(SourceDeniedError, match="grant cms:DescribeOther to the key's"),
+    ):
+        connection_of(source, "f").call(
+            source.http, "DescribeOther", REGION, {}, source="f", service=CLOUD_MONITOR
+        )
+
+    (sent,) = server.requests
+    assert sent.url == "metrics.cn-hangzhou.aliyuncs.com/"
+    assert sent.headers["x-acs-version"] == "2019-01-01"
+
+
+def test_a_queue_is_connected_only_if_it_is_set() -> None:
+    key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
+
+    def queue_with(**environ: str) -> str | None:
+        made = connect(Network(environ, lambda: NOW))
+        return made.event_queue.address if made and made.event_queue else None
+
+    assert queue_with(**key) is None
+    assert queue_with(**key, SPOTCAST_ALIBABA_EVENT_QUEUE=f" {QUEUE} ") == QUEUE
+    assert queue_with(SPOTCAST_ALIBABA_EVENT_QUEUE=QUEUE) is None
 
 
 def test_a_lasting_key_sends_no_security_token() -> None:
@@ -254,7 +287,13 @@ def test_the_provider_has_its_feeds_under_its_own_name() -> None:
 
     assert names == [
         "alibaba.spot_price_history",
+        "alibaba.available_resource",
         "alibaba.spot_advice",
+        "alibaba.system_events",
+        "alibaba.event_queue",
+        "alibaba.instances",
         "alibaba.instance_types",
+        "alibaba.price",
     ]
+    assert [feed.name for feed in PROVIDER.feeds if feed.opt_in] == ["alibaba.price"]
     assert all(feed.needs_account and feed.permissions for feed in PROVIDER.feeds)

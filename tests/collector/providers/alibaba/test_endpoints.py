@@ -4,7 +4,7 @@ import pytest
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
-from collector.providers.alibaba.endpoints import SERVED_BY, endpoint
+from collector.providers.alibaba.endpoints import SERVED_BY, endpoint, metrics_endpoint
 
 EXCEPTIONS = sorted(region for regions in SERVED_BY.values() for region in regions)
 PLAIN = ["cn-beijing", "cn-hongkong", "us-east-1", "ap-southeast-5", "eu-central-1"]
@@ -23,3 +23,8 @@ def test_no_exception_of_the_official_client_is_missing() -> None:
     table = official("cn-hangzhou")._endpoint_map  # noqa: SLF001 - the same
 
     assert sorted(table) == EXCEPTIONS
+
+
+@pytest.mark.parametrize("region", PLAIN)
+def test_cloud_monitor_has_a_host_in_each_region(region: str) -> None:
+    assert metrics_endpoint(region) == f"metrics.{region}.aliyuncs.com"
