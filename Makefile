@@ -51,12 +51,13 @@ contracts: $(READY) ## Who may import whom
 
 .PHONY: test
 test: $(READY) ## The tests: no network, no account, no cluster
-	$(BIN)/pytest --cov
+	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
 
 .PHONY: bench
 bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.risk
+	$(BIN)/python -m benchmarks.collecting
 
 .PHONY: docs
 docs: $(READY) ## Write docs/data.md from the schema

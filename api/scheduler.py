@@ -25,8 +25,9 @@ from warehouse.records import RunOutcome
 from warehouse.runs import abandon_runs, begin_run, latest_runs
 from warehouse.store import Warehouse
 
-WORKERS = 4
-"""Feeds that may be read at once: they wait for the network, not for a processor."""
+WORKERS = 16
+"""Feeds that may be read at once. They wait for the network, not for a processor, and some wait
+long: the watches of a cluster and the polls of the clouds' queues hold five for up to a minute."""
 
 RETRY = timedelta(minutes=1)
 """When a run is tried again that the warehouse could not take (a full disk, another writer)."""

@@ -45,6 +45,8 @@ CONTENT_TYPE = {
 TOKENS = ("NextToken", "Offset", "pageToken", "nextToken", "$skip", "$skipToken", "continue")
 IN_BODY = re.compile(r'"(?P<name>NextToken|pageToken|\$skipToken)"\s*:\s*"(?P<token>[^"]+)"')
 HOSTS = {"amazonaws.com": "aws", "amazonaws.com.cn": "aws", "aliyuncs.com": "alibaba"}
+SERVICES = {"metrics": "cms"}
+"""How a host begins whose operations' files may begin with their service's name."""
 REGION = re.compile(r"\b(?P<region>[a-z]{2,}(?:-[a-z]+)+-?\d*)\b")
 NOT_FOUND = 404
 
@@ -159,11 +161,13 @@ class Recordings:
         if operation:
             provider = next((name for end, name in HOSTS.items() if host.endswith(end)), "alibaba")
             kinds = ("json",) if headers.get("x-acs-action") else ("xml",)
-            return Asked((snake_case(operation),), provider, region, token, kinds)
+            stem, service = snake_case(operation), SERVICES.get(host.partition(".")[0])
+            stems = (stem, f"{service}.{stem}") if service else (stem,)
+            return Asked(stems, provider, region, token, kinds)
         if target := headers.get("x-amz-target"):
             # AWS' JSON protocol: CloudTrail_20131101.LookupEvents, AmazonSQS.ReceiveMessage.
             service, _, operation = target.rpartition(".")
-            name = service.removeprefix("Amazon").partition("_")[0].lower()
+            name = service.rpartition(".")[2].removeprefix("Amazon").partition("_")[0].lower()
             return Asked((f"{name}.{snake_case(operation)}",), "aws", region, token, ("json",))
         # A price list's host names the region it is served from, its path the one it is about.
         region = in_path["region"] if (in_path := REGION.search(path)) else region
@@ -211,7 +215,8 @@ class ReplayTransport(httpx.HTTPTransport):
     """httpx's own transport, with each request sent to the replay server instead of its host."""
 
     def __init__(self, server_url: str) -> None:
-        super().__init__()
+        # Plain HTTP: reading the authorities that TLS trusts would be for nothing.
+        super().__init__(verify=False)
         self._server = httpx.URL(server_url)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -240,6 +245,9 @@ def _handler(recordings: Recordings) -> type[BaseHTTPRequestHandler]:
             self._reply()
 
         def do_POST(self) -> None:
+            self._reply()
+
+        def do_DELETE(self) -> None:
             self._reply()
 
         def _reply(self) -> None:

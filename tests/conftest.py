@@ -32,7 +32,9 @@ def _no_waiting() -> Iterator[None]:
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting or credential of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(("SPOTCAST_", "AWS_", "ALIBABA_CLOUD_")):
+        if name.startswith(
+            ("SPOTCAST_", "AWS_", "ALIBABA_CLOUD_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "KUBE")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))

@@ -174,6 +174,8 @@ class Signal:
 
     A band has both ends; a point has them equal; ``value_high`` None is an open band.
     ``detail`` is what else the source said, or the request that a score answers, as JSON.
+    ``subject`` keeps apart what one pool is told of at one moment: the fingerprint of a request, a
+    machine, an event's id.
     """
 
     pool: Pool
@@ -183,6 +185,7 @@ class Signal:
     value_high: float | None
     source: str
     detail: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,10 +288,19 @@ class _Sql:
             same = [column for column in columns if column not in {"observed_at", table.clock}]
         elif self.is_bound:
             old = f"(from {table.name} where {table.clock} between $low and $high)"
-        where = " and ".join(f"old.{one} is not distinct from incoming.{one}" for one in same)
-        self.count = f"select count(*) from incoming semi join {old} as old on {where}"  # noqa: S608 - identifiers of our own, no values
+        unknown = f"incoming anti join {old} as old on {_equal('old', same)}"
+        if only_changes and table.clock:
+            # A history told again from its start is no change: its rows are there as they are.
+            key = _equal("stored", list(table.key))
+            unknown += f" anti join {table.name} as stored on {key}"
+        self.count = f"select (select count(*) from incoming) - count(*) from {unknown}"  # noqa: S608 - identifiers of our own, no values
         self.insert = f"insert into {table.name} ({listed}) select {listed} from incoming"  # noqa: S608 - the same
-        self.insert_unknown = f"{self.insert} anti join {old} as old on {where}"
+        self.insert_unknown = f"insert into {table.name} ({listed}) select {listed} from {unknown}"  # noqa: S608 - the same
+
+
+def _equal(name: str, columns: list[str]) -> str:
+    """The condition that the rows of ``name`` and ``incoming`` agree in ``columns``."""
+    return " and ".join(f"{name}.{one} is not distinct from incoming.{one}" for one in columns)
 
 
 def _reason(path: Path, error: Exception) -> Exception:

@@ -39,7 +39,9 @@ ON_DEMAND_PRICE = Table(
     ("provider", "region", "instance_type", "effective_at", "source"),
     clock="effective_at",
 )
-SIGNAL = Table("signal", (*POOL, "definition", "source", "observed_at"), clock="observed_at")
+SIGNAL = Table(
+    "signal", (*POOL, "definition", "source", "subject", "observed_at"), clock="observed_at"
+)
 INTERRUPTION = Table(
     "interruption", ("provider", "node", "kind", "occurred_at", "source"), clock="occurred_at"
 )

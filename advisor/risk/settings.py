@@ -45,7 +45,7 @@ class FitSettings:
     doubted: bool = True
     """True forecasts the mean risk over what the coefficients may be, not the risk at their most
     likely values: at 24 h, where few windows fitted them, the two are far apart. Log loss of
-    launch probes at 24 h .346 to .341, of machine lifetimes 2.080 to .578; elsewhere within .002."""
+    launch probes at 24 h .346 to .341, of machine lifetimes 2.080 to .578; else within .002."""
     pool_sd: tuple[float, ...] = (0.45, 0.6, 0.8, 1.0)
     """Standard deviation, in log odds, of a pool's mean risk around its forecast over days."""
     stride: tuple[int, ...] = (1, 1, 3, 6)

@@ -205,6 +205,7 @@ KINDS = {
                 _may("value_high", "upper end; empty for an open band"),
                 SOURCE,
                 _may("detail", "what else the source said, as JSON"),
+                _may("subject", "the request that a score answers, or the machine it is about"),
             ),
         ),
         Kind(

@@ -1,5 +1,6 @@
-"""EC2 as a test says it answers, and a source whose boto3 takes the answers for AWS' own."""
+"""AWS as a test says it answers, and a source whose boto3 takes the answers for AWS' own."""
 
+import json
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -11,15 +12,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from collector.provider import Source
-from collector.providers.aws.client import AwsConnection
+from collector.providers.aws.client import AwsConnection, EventQueues
 from collector.replay import Recordings, ReplayServer
 from tests.support.loopback import Answer, source_at
 
 PAYLOADS = Path(__file__).parents[1] / "fixtures" / "payloads"
 REGION = "us-east-1"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/spotcast-events"
 
 Form = dict[str, str]
-"""A request's fields as they went over the wire (``Action``, ``StartTime``), and ``path``."""
+"""A request's fields as they went over the wire (``Action``, ``StartTime``), and ``path``.
+One in JSON has its operation as ``Action`` and the rest as ``body``."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,12 @@ def connection(url: str) -> AwsConnection:
     Made once per server, for boto3 takes a fifth of a second to read what EC2 can do. A test
     that is throttled makes its own: botocore remembers, and would slow down all that follow.
     """
-    return AwsConnection(endpoint=lambda host: f"{url}/{host}", retries=0)
+    return AwsConnection(
+        endpoint=lambda host: f"{url}/{host}",
+        retries=0,
+        queues=EventQueues((QUEUE,), wait_seconds=0),
+        sleep=lambda _: None,
+    )
 
 
 @contextmanager
@@ -73,6 +81,21 @@ def reply(operation: str, content: str) -> Answer:
     namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
     name = f"{operation}Response"
     return Answer(f'<?xml version="1.0"?><{name} xmlns="{namespace}">{content}</{name}>'.encode())
+
+
+def told(**fields: object) -> Answer:
+    """An answer in JSON, as SQS and CloudTrail give it."""
+    return Answer(json.dumps(fields).encode())
+
+
+def refused_json(code: str, status: int, message: str = "No.") -> Answer:
+    """SQS' or CloudTrail's answer to what it will not do."""
+    return Answer(json.dumps({"__type": code, "message": message}).encode(), status)
+
+
+def payload(name: str) -> Any:
+    """A recorded JSON payload."""
+    return json.loads((PAYLOADS / "aws" / name).read_text())
 
 
 def refusal(code: str, status: int, message: str = "No.") -> Answer:
@@ -121,6 +144,31 @@ def script(**answers: Answer) -> Callable[[Form], Answer]:
     return lambda form: answers.get(form["Action"], refusal("InvalidAction", 400))
 
 
+def instance(node: str = "i-0b662ef9931388ba0", **changed: str | None) -> str:
+    """A machine; a field that is None is left out. ``state_reason`` is the code of its end."""
+    place = "<availabilityZone>us-east-1a</availabilityZone>"
+    zone_id = changed.pop("zone_id", "use1-az4")
+    if zone_id:
+        place += f"<availabilityZoneId>{zone_id}</availabilityZoneId>"
+    reason = changed.pop("state_reason", None)
+    fields: dict[str, str | None] = {
+        "instanceId": node,
+        "instanceType": "g5.xlarge",
+        "instanceLifecycle": "spot",
+        "launchTime": "2026-11-23T09:15:00.000Z",
+        "placement": place,
+        "stateReason": f"<code>{reason}</code>" if reason else None,
+    }
+    return item(**{**fields, **changed})
+
+
+def machines(*rows: str, following: str = "") -> Answer:
+    """A page of machines; ``following`` is the next page's token."""
+    sets = f"<item><instancesSet>{''.join(rows)}</instancesSet></item>"
+    content = f"<reservationSet>{sets}</reservationSet><nextToken>{following}</nextToken>"
+    return reply("DescribeInstances", content)
+
+
 def _nothing(_: Form) -> Answer:
     return refusal("InternalError", 500, "no test is asking")
 
@@ -149,7 +197,12 @@ def _handler(server: Ec2) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
-            form = {**dict(parse_qsl(body, keep_blank_values=True)), "path": self.path}
+            target = self.headers["x-amz-target"]
+            if target:
+                fields = {"Action": target.rpartition(".")[2], "body": body}
+            else:
+                fields = dict(parse_qsl(body, keep_blank_values=True))
+            form = {**fields, "path": self.path}
             server.asked.append(form)
             given = server.answer(form)
             self.send_response(given.status)

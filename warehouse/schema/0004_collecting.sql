@@ -6,6 +6,9 @@ comment on column feed_run.outcome is 'running, ok, unchanged, quarantined, fail
 comment on column feed_run.pools_read is 'Different pools, shapes or machines that its rows spoke of; null if the run ended before they were counted.';
 comment on column feed_run.retry_after_seconds is 'How long the source asked us to stay away, seconds; null if it did not.';
 
+alter table signal add column subject varchar;
+comment on column signal.subject is 'What it is about beyond its pool, so that two are not taken for one: the fingerprint of the request that a score answers, the machine or event that is told of; null if nothing.';
+
 create table feed_progress (
     feed varchar not null,
     scope varchar not null,

@@ -21,6 +21,7 @@ from collector.http import DENIED, EXCERPT_LENGTH, NOT_RECORDED, UNAVAILABLE, re
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
+UNREADABLE = "the answer is not XML that can be read, nor JSON of a known form"
 INSTALL = 'boto3 is not installed: pip install "spotcast[aws]"'
 
 OPT_IN_REQUIRED = "OptInRequired"
@@ -32,6 +33,8 @@ BUSY_CODES = {
     "EC2ThrottledException",
     "InternalError",
     "InternalFailure",
+    "KmsThrottled",
+    "OverLimit",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
     "RequestThrottled",
@@ -73,6 +76,29 @@ DENIED_CODES = {
 }
 """What a person should look at, by code (the same page)."""
 
+ACTIONS = {
+    "GetCapacityManagerAttributes": "ec2:GetCapacityManagerAttributes",
+    "GetCapacityManagerMetricData": "ec2:GetCapacityManagerMetricData",
+    "GetSpotPlacementScores": "ec2:GetSpotPlacementScores",
+    "LookupEvents": "cloudtrail:LookupEvents",
+    "ReceiveMessage": "sqs:ReceiveMessage",
+    "DeleteMessageBatch": "sqs:DeleteMessage",
+}
+"""What a policy calls the operations of ours that do not begin with Describe."""
+
+UNKNOWN_KEY = {AUTH_FAILURE, "InvalidClientTokenId", "UnrecognizedClientException"}
+"""What services say of a key that is not valid, or not in a region that is not opted in."""
+
+NO_NEW_CONFIGURATION = "MaxConfigLimitExceeded"
+DAY_SECONDS = 86_400.0
+ADVICE_ON_CONFIGURATIONS = (
+    "the account has asked for as many different placement scores as AWS allows in 24 hours (about "
+    "50); those asked before stay free: declare fewer profiles, and change them rarely"
+)
+
+NO_SUCH_QUEUE = {"QueueDoesNotExist", "NonExistentQueue", "InvalidAddress"}
+
+REFUSED = 400
 SERVER_ERROR = 500
 
 
@@ -99,11 +125,11 @@ def translated(source: str, *, is_opted_out: Callable[[], bool]) -> Generator[No
     except ClientError as error:
         raise _refusal(source, error, is_opted_out) from error
     except ResponseParserError as error:
-        raise SourceChangedError(source, "the answer is not XML that can be read") from error
+        raise SourceChangedError(source, UNREADABLE) from error
     except BotoCoreError as error:
         raise _trouble(source, error) from error
-    except ValueError as error:
-        # botocore's parser lets through what a number or a time in the XML raises.
+    except (AttributeError, TypeError, ValueError) as error:
+        # botocore's parser lets through what a number, a time or a text for an object raises.
         raise SourceChangedError(source, f"a value cannot be read ({error})") from error
 
 
@@ -115,20 +141,34 @@ def _refusal(source: str, error: "ClientError", is_opted_out: Callable[[], bool]
     about = error.response.get("ResponseMetadata")
     status = about["HTTPStatusCode"] if about else 0
     said = f"{operation} was refused: {code}"
-    if code == NOT_RECORDED:
+    # In JSON, botocore finds the replay server's words in the message only.
+    if NOT_RECORDED in (code, *told.get("Message", "").replace("<", ">").split(">")):
         return NotRecordedError(source, f"the folder holds no payload for {operation}")
-    if code == OPT_IN_REQUIRED or (code == AUTH_FAILURE and is_opted_out()):
+    if code == OPT_IN_REQUIRED or (code in UNKNOWN_KEY and is_opted_out()):
         return NotOfferedError(source, f"{said}: the account has not opted in to the region")
+    if code == NO_NEW_CONFIGURATION:
+        return SourceUnavailableError(source, f"{said}: {ADVICE_ON_CONFIGURATIONS}", DAY_SECONDS)
+    # SQS' older codes have the service before a dot.
+    if code.rpartition(".")[2] in NO_SUCH_QUEUE:
+        return SourceDeniedError(source, f"{said}: check the queue's URL in the settings")
     if code in BUSY_CODES or status in UNAVAILABLE or status >= SERVER_ERROR:
         wish = retry_after_seconds(about["HTTPHeaders"]) if about else None
         return SourceUnavailableError(source, f"{said} (HTTP {status})", wish)
-    if not operation.startswith("Describe"):
+    action = action_of(operation)
+    if action is None:
         # No feed asks for this: botocore was on its way to credentials (AssumeRole and the like).
         return SourceDeniedError(source, f"{said}: check the role and who may assume it")
     if code in DENIED_CODES or status in DENIED:
         advice = DENIED_CODES.get(code, CHECK_KEY)
-        return SourceDeniedError(source, f"{said}: {advice} (needs ec2:{operation})")
+        return SourceDeniedError(source, f"{said}: {advice} (needs {action})")
     return SourceChangedError(source, f"{said}: {told.get('Message', '')[:EXCERPT_LENGTH]}")
+
+
+def action_of(operation: str) -> str | None:
+    """The action that a policy must allow for an operation of ours; None if it is not ours."""
+    if operation.startswith("Describe"):
+        return f"ec2:{operation}"
+    return ACTIONS.get(operation)
 
 
 def _trouble(source: str, error: "BotoCoreError") -> SourceError:

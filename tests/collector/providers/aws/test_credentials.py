@@ -64,4 +64,8 @@ def test_only_the_feeds_of_an_account_need_one() -> None:
         "aws.instance_types": True,
         "aws.instance_type_offerings": True,
         "aws.availability_zones": True,
+        "aws.events": True,
+        "aws.bid_evictions": True,
+        "aws.placement_scores": True,
+        "aws.capacity_manager": True,
     }

@@ -1,0 +1,79 @@
+"""The lives of Spot machines, from their changes of state: the denominator of every rate.
+
+A change of state does not say who wanted it, and is told of on-demand machines too: both are
+EC2's to say, while it still shows the machine.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from collector.providers.aws.client import PROVIDER_NAME
+from collector.providers.aws.machines import Machine
+from warehouse.records import EndedBy, Exposure, Interruption, InterruptionKind
+
+RUNNING = "running"
+BEGINNING = {"pending"}
+ENDING = {"shutting-down", "terminated", "stopping", "stopped"}
+
+TAKEN = {"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"}
+"""EC2's codes for a Spot machine that it took (its API's page of StateReason)."""
+BY_RULE = "Server."
+"""How all its other codes for what AWS did begin: a scheduled retirement, a fault of its own. The
+Spot market did not end these."""
+
+
+def life(
+    node: str,
+    state: str,
+    at: datetime,
+    machine: Machine | None,
+    *,
+    source: str,
+    observed_at: datetime,
+) -> Iterator[Exposure | Interruption]:
+    """What one change of state says: nothing of a machine that is unknown or not Spot.
+
+    Raises:
+        ValueError: a state that EC2 did not have so far.
+    """
+    if state not in {RUNNING, *BEGINNING, *ENDING}:
+        raise ValueError(f"state {state!r} is unknown")
+    if state in BEGINNING or machine is None or not machine.is_spot or not machine.launched_at:
+        return
+    # An old event about an earlier life of a machine that was stopped and started since.
+    if at < machine.launched_at and state != RUNNING:
+        return
+    ended_by = _ended_by(machine.end_reason) if state in ENDING else EndedBy.STILL_RUNNING
+    yield Exposure(
+        provider=PROVIDER_NAME,
+        region=machine.region,
+        zone=machine.zone,
+        instance_type=machine.instance_type,
+        node=node,
+        launched_at=machine.launched_at,
+        last_alive_at=max(at, machine.launched_at),
+        ended_at=at if state in ENDING else None,
+        ended_by=ended_by,
+        end_reason=(machine.end_reason or state) if state in ENDING else RUNNING,
+        source=source,
+    )
+    if ended_by is EndedBy.INTERRUPTED:
+        yield Interruption(
+            provider=PROVIDER_NAME,
+            region=machine.region,
+            zone=machine.zone,
+            instance_type=machine.instance_type,
+            node=node,
+            kind=InterruptionKind.TAKEN,
+            occurred_at=at,
+            notice_seconds=None,
+            source=source,
+            observed_at=observed_at,
+        )
+
+
+def _ended_by(reason: str) -> EndedBy:
+    """A machine that EC2 gives no reason for was ended by its user, as far as anyone says."""
+    if reason in TAKEN:
+        return EndedBy.INTERRUPTED
+    return EndedBy.POLICY if reason.startswith(BY_RULE) else EndedBy.USER
