@@ -6,6 +6,7 @@ and runs each once, and a source that asked for patience gets it.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -81,6 +82,9 @@ class Desk:
         self._clock = clock
         self._scheduler = scheduler
         self._told = told
+        self._is_stopping = False
+        self._under_way = 0
+        self._changed = threading.Condition()
         self.jobs = [
             Job(provider, feed, scope)
             for provider, feed in feeds
@@ -99,6 +103,10 @@ class Desk:
 
     def stop(self) -> None:
         """Begin no further run, and wait for those under way."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.wait_for(lambda: self._under_way == 0)
+        # Only now: it holds the lock that planning needs while it waits for its threads.
         self._scheduler.shutdown(wait=True)
 
     def _plan(self, job: Job, due: datetime) -> None:
@@ -118,6 +126,18 @@ class Desk:
 
     def _run(self, job: Job) -> None:
         """Run the feed and plan its next run, whatever came of this one."""
+        with self._changed:
+            if self._is_stopping:
+                return
+            self._under_way += 1
+        try:
+            self._run_and_plan(job)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def _run_and_plan(self, job: Job) -> None:
         due = self._clock() + RETRY
         try:
             report = self._report(job)

@@ -311,4 +311,5 @@ def _wilson(share: Floats, count: Integers) -> tuple[Floats, Floats]:
     shrink = 1 + Z_95**2 / count
     middle = (share + Z_95**2 / (2 * count)) / shrink
     half = Z_95 / shrink * np.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    # The share lies within in theory; a share of 0 or 1 can miss the end by a rounding.
+    return np.clip(middle - half, 0, share), np.clip(middle + half, share, 1)

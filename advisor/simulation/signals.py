@@ -39,6 +39,7 @@ COLUMNS: Final = (
     "value_high",
     "source",
     "detail",
+    "subject",
 )
 
 
@@ -131,6 +132,7 @@ def _edition(shares: pl.DataFrame, savings: pl.DataFrame, at: datetime) -> pl.Da
             observed_at=pl.lit(at).cast(UTC_TIME),
             source=pl.lit(SOURCE),
             detail=pl.lit(None, pl.String),
+            subject=pl.lit(None, pl.String),
         ).select(COLUMNS)
         for part in (band, saving, point)
     )

@@ -23,6 +23,9 @@ from collector.watchlist import Watchlist, read_watchlist
 from warehouse.records import RunOutcome
 from warehouse.store import Warehouse
 
+NEEDS_A_LOOK = {RunOutcome.FAILED, RunOutcome.QUARANTINED}
+"""Outcomes after which the command does not end well."""
+
 RUN_COLUMNS = (
     Column("feed", "FEED"),
     Column("scope", "REGION", lambda scope: "all" if scope == "*" else str(scope)),
@@ -88,7 +91,7 @@ def collect_command(
         store = stack.enter_context(_dry(path) if dry_run else Warehouse.open(path))
         reports = list(collect(store, connections, chosen, wanted, is_dry=dry_run))
     write(output, RUN_COLUMNS, [_row(report) for report in reports], name="runs", about={})
-    if not reports or any(one.result.outcome is RunOutcome.FAILED for one in reports):
+    if not reports or any(one.result.outcome in NEEDS_A_LOOK for one in reports):
         raise typer.Exit(EXIT_FAILED)
 
 

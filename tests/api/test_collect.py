@@ -31,11 +31,13 @@ def collect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
 def test_every_feed_reads_its_payload_and_a_second_time_finds_nothing_new(
     collect: Callable[..., Outcome],
 ) -> None:
-    code, first, _ = collect("--replay", str(PAYLOADS))
-    again, second, _ = collect("--replay", str(PAYLOADS))
+    watched = ("--replay", str(PAYLOADS), "--watchlist", str(PAYLOADS.parent / "watchlist.yaml"))
+    code, first, _ = collect(*watched)
+    collect(*watched)  # A watch brings what changed since its first list.
+    again, second, _ = collect(*watched)
 
     assert (code, again) == (0, 0)
-    assert len(first) >= 9
+    assert len(first) >= 30
     assert {name: row["outcome"] for name, row in first.items()} == dict.fromkeys(first, "ok")
     assert all(int(str(row["rows_new"])) > 0 for row in first.values())
     assert {name: row["rows_new"] for name, row in second.items()} == dict.fromkeys(second, 0)

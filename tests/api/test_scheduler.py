@@ -240,6 +240,37 @@ def test_in_threads_feeds_are_read_at_once_and_stored_one_after_the_other(
     assert [one.result.outcome for one in reports] == [RunOutcome.OK, RunOutcome.OK]
 
 
+def test_stopping_waits_for_the_run_under_way_and_begins_no_other(tmp_path: Path) -> None:
+    begun, may_end, stopped = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(source: Source) -> Iterator[Record]:
+        begun.set()
+        assert may_end.wait(20)
+        yield a_price(0.5, effective_at=source.now)
+
+    feeds = a_feed("slow", slow), a_feed("queued")
+    reports: list[FeedReport] = []
+    one = provider(*feeds)
+    desk = Desk(
+        lease(tmp_path / "w.duckdb"),
+        Connections(httpx.Client(), {}, is_replay=True),
+        [(one, feed) for feed in feeds],
+        Watchlist(),
+        clock=utc_now,
+        scheduler=background(1),
+        told=reports.append,
+    )
+    desk.start()
+    assert begun.wait(20)
+    stopping = threading.Thread(target=lambda: (desk.stop(), stopped.set()))
+    stopping.start()
+    assert not stopped.wait(0.2)
+    may_end.set()
+
+    assert stopped.wait(20)
+    assert [one.feed for one in reports] == ["slow"]
+
+
 def test_a_database_held_for_a_moment_by_another_process_is_waited_for(tmp_path: Path) -> None:
     take = lease(tmp_path / "w.duckdb")
     with take() as first:

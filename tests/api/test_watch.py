@@ -148,7 +148,7 @@ def test_watching_reads_every_feed_and_stops_when_asked(database: str) -> None:
         assert process.stderr
         lines = [process.stderr.readline() for _ in range(3)]
         process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
+        _, rest = process.communicate(timeout=60)
 
     told = "".join(lines)
     assert "Watching 2 feeds" in told

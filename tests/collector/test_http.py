@@ -182,8 +182,11 @@ def test_not_modified_without_having_asked_is_a_changed_source() -> None:
 
 def test_an_answer_that_drips_for_ever_is_given_up() -> None:
     seconds = iter(range(0, 10_000, 10))
-    drips = httpx.Response(200, content=(b"x" for _ in range(1_000)))
-    client = httpx.Client(transport=httpx.MockTransport(lambda _: drips))
+
+    def drips(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=(b"x" for _ in range(1_000)))
+
+    client = httpx.Client(transport=httpx.MockTransport(drips))
 
     with pytest.raises(SourceUnavailableError, match="not there after 120 s"):
         Fetcher(client, attempts=1, tick=lambda: float(next(seconds))).request(
