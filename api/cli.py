@@ -1,5 +1,6 @@
 """``spotcast``: the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stale data."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -88,6 +89,9 @@ app.command("schema")(schema_command)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command, by default that of this process; errors become a sentence and a code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # A request that is tried again is no news; what came of it in the end is told.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     try:
         app(args=arguments)
     except (NoAnswerError, WarehouseError, AdvisorError) as error:

@@ -8,7 +8,7 @@ on instead of waited for; everything else (clients, connections, warehouse on di
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,7 +58,7 @@ def memory_mib() -> float:
 
 
 @contextmanager
-def connections() -> Iterator[Connections]:
+def connections() -> Generator[Connections]:
     """Every provider's own client, at a server that answers from the payloads."""
     with ExitStack() as stack:
         server = stack.enter_context(replay_server())
