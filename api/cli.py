@@ -16,6 +16,7 @@ from api.commands.feeds import feeds_command, quarantine_command
 from api.commands.fit import fit_command
 from api.commands.forecast import forecast_command
 from api.commands.history import import_command
+from api.commands.interruptions import interruptions_command
 from api.commands.market import price_command, rank_command
 from api.commands.nodepool import nodepool_command
 from api.commands.risk import risk_command
@@ -73,6 +74,7 @@ app.command("collect")(collect_command)
 app.command("watch")(watch_command)
 app.command("feeds")(feeds_command)
 app.command("quarantine")(quarantine_command)
+app.command("interruptions")(interruptions_command)
 app.command("providers")(providers_command)
 app.command("import")(import_command)
 app.command("price")(price_command)

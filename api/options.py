@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ import typer
 
 from advisor import Demand, Policy
 from api.output import Format
-from api.units import gib
+from api.units import duration_seconds, gib
+from api.wiring import utc_now
 
 
 def _size(text: str) -> float:
@@ -20,6 +21,24 @@ def _size(text: str) -> float:
         return gib(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def moment(text: str) -> datetime:
+    """A date, or how long ago, as a time in UTC.
+
+    Raises:
+        BadParameter: it is neither; says how to write one.
+    """
+    seconds = duration_seconds(text)
+    try:
+        if seconds is not None:
+            return utc_now() - timedelta(seconds=seconds)
+        given = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(
+            f"{text!r} is no time: write a date such as 2026-11-01, or how long ago, such as 30d"
+        ) from error
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 DEFAULT_RESTART = Demand().restart

@@ -20,6 +20,9 @@ GIB_PER_UNIT = {
 
 QUANTITY = re.compile(r"^\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-zA-Z]*)\s*$")
 
+DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?) ?(?P<unit>min|m|h|d)$")
+SECONDS_PER_UNIT = {"min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
 
 def gib(text: str) -> float:
     """``"64 GiB"``, ``"65536Mi"`` or ``"64"`` in GiB.
@@ -31,6 +34,12 @@ def gib(text: str) -> float:
     if not match or match["unit"].lower() not in GIB_PER_UNIT:
         raise ValueError(f"{text!r} is no size: write 64 GiB, 65536 MiB or 1.5 TiB")
     return float(match["number"]) * GIB_PER_UNIT[match["unit"].lower()]
+
+
+def duration_seconds(text: str) -> float | None:
+    """``15m``, ``6 h`` or ``30d`` in seconds; None if it is no duration."""
+    match = DURATION.match(text.strip())
+    return float(match["number"]) * SECONDS_PER_UNIT[match["unit"]] if match else None
 
 
 def age_text(age: timedelta) -> str:

@@ -1,7 +1,6 @@
 """``spotcast verify``: how good the stored forecasts were, against what happened."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,29 +21,21 @@ from advisor.risk.verification import (
     verify,
 )
 from api.errors import NoAnswerError, UsageError
-from api.options import Output, Provider
+from api.options import Output, Provider, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.skill import SEED
-from api.units import horizon_text
+from api.units import duration_seconds, horizon_text
 from api.wiring import utc_now
 from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
 from warehouse.store import Warehouse
 
 ALL = "all"
 
-DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?) ?(?P<unit>min|m|h|d)$")
-SECONDS_PER_UNIT = {"min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-def _seconds(text: str) -> float | None:
-    match = DURATION.match(text.strip())
-    return float(match["number"]) * SECONDS_PER_UNIT[match["unit"]] if match else None
-
 
 def _horizon(text: str) -> float:
-    seconds = _seconds(text)
+    seconds = duration_seconds(text)
     if seconds is None:
         raise typer.BadParameter(f"{text!r} is no horizon: write 15m, 1h, 6h or 24h")
     try:
@@ -52,19 +43,6 @@ def _horizon(text: str) -> float:
     except HorizonError as error:
         raise typer.BadParameter(str(error)) from error
     return seconds
-
-
-def _since(text: str) -> datetime:
-    seconds = _seconds(text)
-    try:
-        if seconds is not None:
-            return utc_now() - timedelta(seconds=seconds)
-        given = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(
-            f"{text!r} is no time: write a date such as 2026-11-01, or how long ago, such as 30d"
-        ) from error
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _minutes(value: float) -> str:
@@ -180,7 +158,7 @@ def verify_command(
     context: typer.Context,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=_since, metavar="TIME", help="Issued since a date, or 30d ago."),
+        typer.Option(parser=moment, metavar="TIME", help="Issued since a date, or 30d ago."),
     ] = None,
     provider: Provider = None,
     horizon: Annotated[

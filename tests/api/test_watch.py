@@ -79,6 +79,21 @@ def test_a_dry_run_sees_what_is_stored_already(run: Callable[..., Outcome]) -> N
     assert json.loads(told)["runs"][0]["rows_new"] == 0
 
 
+def test_the_machines_lost_are_listed_once_each(run: Callable[..., Outcome]) -> None:
+    feeds = ("--feed", "aws.bid_evictions", "--feed", "kubernetes.events")
+    run("collect", *feeds, "--replay", str(PAYLOADS))
+
+    code, told, words = run("interruptions", "--since", "2026-11-01", "-o", "json")
+    table, shown, _ = run("interruptions", "--since", "2026-11-01")
+
+    rows = json.loads(told)["interruptions"]
+    assert (code, table) == (0, 0)
+    assert len({(row["node"], row["first_told_at"]) for row in rows}) == len(rows) > 1
+    assert {row["provider"] for row in rows} == {"aws"}
+    assert "TOLD BY" in shown
+    assert "unknown" in shown or "without a pool" not in words
+
+
 def shrunk(tmp_path: Path) -> Path:
     """The payloads, with an advisor that has lost all types but one."""
     folder = tmp_path / "shrunk"
