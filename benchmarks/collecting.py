@@ -89,7 +89,7 @@ def watch(hours: int, database: Path) -> Watched:
         for hour in range(hours + 1):
             scheduler.run_until(NOW + timedelta(hours=hour), clock)
             memory.append(memory_mib())
-            size.append(database.stat().st_size / 2**20)
+            size.append(sum(one.stat().st_size for one in database.parent.iterdir()) / 2**20)
         runs = warehouse.ask(RUNS)
     return Watched(runs, memory, size, time.perf_counter() - started)
 

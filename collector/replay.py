@@ -239,6 +239,7 @@ def holds_token(page: str, token: str) -> bool:
 
 def _handler(recordings: Recordings) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:

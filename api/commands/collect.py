@@ -11,9 +11,7 @@ from typing import Annotated
 import typer
 
 from api.errors import EXIT_FAILED, UsageError
-from api.options import Output, Regions
-from api.options import Warehouse as WarehouseOption
-from api.options import Watchlist as WatchlistOption
+from api.options import FeedChoice, Output, with_fields
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections
@@ -44,29 +42,11 @@ PROVIDER_COLUMNS = (
 )
 
 
+@with_fields(FeedChoice)
 def collect_command(
+    asked: FeedChoice,
     context: typer.Context,
-    provider: Annotated[
-        list[str] | None, typer.Option("--provider", "-p", help="Cloud; may be repeated.")
-    ] = None,
-    feed: Annotated[
-        list[str] | None,
-        typer.Option("--feed", "-f", help="Feed by name (aws.spot_advisor); may be repeated."),
-    ] = None,
-    region: Regions = None,
-    instance_type: Annotated[
-        list[str] | None,
-        typer.Option("--type", "-t", help="Instance type to watch, for feeds asked per type."),
-    ] = None,
-    replay: Annotated[
-        Path | None,
-        typer.Option(
-            help="Answer every request from a folder of recorded payloads instead of the cloud.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    watchlist: WatchlistOption = None,
+    *,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -74,47 +54,50 @@ def collect_command(
         ),
     ] = False,
     output: Output = Format.TABLE,
-    warehouse: WarehouseOption = None,
 ) -> None:
     """Read feeds into the warehouse, once. One feed's failure stops no other."""
     settings: Settings = context.obj
-    known = providers()
-    wanted = watchlist_of(settings, watchlist, known, regions=region, instance_types=instance_type)
-    chosen = choose(known, wanted, provider or [], feed or [])
+    watchlist, chosen = chosen_by(asked, settings)
     with ExitStack() as stack:
-        if replay:
-            connections = stack.enter_context(replay_connections(replay))
+        if asked.replay:
+            connections = stack.enter_context(replay_connections(asked.replay))
         else:
-            chosen = [one for one in chosen if is_ready(*one, settings, named=bool(feed))]
+            chosen = [one for one in chosen if is_ready(*one, settings, named=bool(asked.feed))]
             connections = stack.enter_context(live_connections(settings.environ))
-        path = warehouse or settings.warehouse
+        path = asked.warehouse or settings.warehouse
         store = stack.enter_context(_dry(path) if dry_run else Warehouse.open(path))
-        reports = list(collect(store, connections, chosen, wanted, is_dry=dry_run))
+        reports = list(collect(store, connections, chosen, watchlist, is_dry=dry_run))
     write(output, RUN_COLUMNS, [_row(report) for report in reports], name="runs", about={})
     if not reports or any(one.result.outcome in NEEDS_A_LOOK for one in reports):
         raise typer.Exit(EXIT_FAILED)
 
 
-def watchlist_of(
-    settings: Settings,
-    path: Path | None,
-    known: Mapping[str, Provider],
-    *,
-    regions: list[str] | None = None,
-    instance_types: list[str] | None = None,
-) -> Watchlist:
-    """The watchlist in force; what the command names goes before what the file says.
+def chosen_by(
+    asked: FeedChoice, settings: Settings
+) -> tuple[Watchlist, list[tuple[Provider, Feed]]]:
+    """What is to be read, and the feeds that the options name.
+
+    Raises:
+        WatchlistError: the watchlist cannot be used.
+        UsageError: a name is not known.
+    """
+    known = providers()
+    found = watchlist_of(settings, asked.watchlist, known)
+    if asked.region:
+        found = replace(found, regions=dict.fromkeys(known, tuple(asked.region)))
+    if asked.instance_type:
+        found = replace(found, instance_types=tuple(asked.instance_type))
+    return found, choose(known, found, asked.provider or [], asked.feed or [])
+
+
+def watchlist_of(settings: Settings, path: Path | None, known: Mapping[str, Provider]) -> Watchlist:
+    """The watchlist in force.
 
     Raises:
         WatchlistError: the file cannot be used.
     """
     file = path or settings.watchlist
-    found = read_watchlist(file, known) if file else Watchlist()
-    if regions:
-        found = replace(found, regions=dict.fromkeys(known, tuple(regions)))
-    if instance_types:
-        found = replace(found, instance_types=tuple(instance_types))
-    return found
+    return read_watchlist(file, known) if file else Watchlist()
 
 
 @contextmanager

@@ -3,70 +3,43 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from api.commands.collect import choose, is_ready, watchlist_of
+from api.commands.collect import chosen_by, is_ready
 from api.errors import EXIT_FAILED
-from api.options import Regions
-from api.options import Warehouse as WarehouseOption
-from api.options import Watchlist as WatchlistOption
+from api.options import FeedChoice, with_fields
 from api.output import note
 from api.scheduler import Desk, background
 from api.settings import Settings
 from api.wiring import live_connections, replay_connections, utc_now
-from collector.provider import providers
 from collector.run import FeedReport
 from warehouse.store import lease
 
 
-def watch_command(
-    context: typer.Context,
-    provider: Annotated[
-        list[str] | None, typer.Option("--provider", "-p", help="Cloud; may be repeated.")
-    ] = None,
-    feed: Annotated[
-        list[str] | None,
-        typer.Option("--feed", "-f", help="Feed by name (aws.spot_advisor); may be repeated."),
-    ] = None,
-    region: Regions = None,
-    instance_type: Annotated[
-        list[str] | None,
-        typer.Option("--type", "-t", help="Instance type to watch, for feeds asked per type."),
-    ] = None,
-    replay: Annotated[
-        Path | None,
-        typer.Option(
-            help="Answer every request from a folder of recorded payloads instead of the cloud.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    watchlist: WatchlistOption = None,
-    warehouse: WarehouseOption = None,
-) -> None:
+@with_fields(FeedChoice)
+def watch_command(asked: FeedChoice, context: typer.Context) -> None:
     """Read feeds at their own cadence until Ctrl-C; a second one does not wait for runs under way.
 
     The database is held only while a run is stored, so other commands can read it meanwhile.
     """
     settings: Settings = context.obj
-    known = providers()
-    wanted = watchlist_of(settings, watchlist, known, regions=region, instance_types=instance_type)
-    asked = choose(known, wanted, provider or [], feed or [])
-    anyway = bool(feed or replay)
-    ready = [one for one in asked if is_ready(*one, settings, named=anyway)]
+    watchlist, chosen = chosen_by(asked, settings)
+    anyway = bool(asked.feed or asked.replay)
+    ready = [one for one in chosen if is_ready(*one, settings, named=anyway)]
     if not ready:
         note("No feed is set up: see `spotcast providers`.")
         raise typer.Exit(EXIT_FAILED)
-    path: Path = warehouse or settings.warehouse
-    reached = replay_connections(replay) if replay else live_connections(settings.environ)
+    path: Path = asked.warehouse or settings.warehouse
+    reached = (
+        replay_connections(asked.replay) if asked.replay else live_connections(settings.environ)
+    )
     with reached as connections:
         desk = Desk(
             lease(path),
             connections,
             ready,
-            wanted,
+            watchlist,
             clock=utc_now,
             scheduler=background(),
             told=tell,

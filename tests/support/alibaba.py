@@ -126,6 +126,8 @@ def queue_of(**bodies: str) -> Generator[Queue]:
     queue = Queue(bodies)
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             queue.asked.append((self.command, self.path, {**self.headers}))
             status, body = queue.answer(self.command, self.path)

@@ -145,15 +145,20 @@ def script(**answers: Answer) -> Callable[[Form], Answer]:
 
 
 def instance(node: str = "i-0b662ef9931388ba0", **changed: str | None) -> str:
-    """A machine; a field that is None is left out. ``state_reason`` is the code of its end."""
+    """A machine; a field that is None is left out. ``state_reason`` is the code of its end.
+
+    ``state`` is where it is in its life.
+    """
     place = "<availabilityZone>us-east-1a</availabilityZone>"
     zone_id = changed.pop("zone_id", "use1-az4")
     if zone_id:
         place += f"<availabilityZoneId>{zone_id}</availabilityZoneId>"
     reason = changed.pop("state_reason", None)
+    state = changed.pop("state", "running")
     fields: dict[str, str | None] = {
         "instanceId": node,
         "instanceType": "g5.xlarge",
+        "instanceState": f"<name>{state}</name>" if state else None,
         "instanceLifecycle": "spot",
         "launchTime": "2026-11-23T09:15:00.000Z",
         "placement": place,
@@ -195,6 +200,8 @@ def _replay_of(folder: Path, stack: ExitStack) -> str:
 
 def _handler(server: Ec2) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             target = self.headers["x-amz-target"]

@@ -65,6 +65,8 @@ def serving(answer: Callable[[Sent], Answer]) -> Generator[Serving]:
     sent: list[Sent] = []
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             self._reply()
 

@@ -163,6 +163,7 @@ def closed_port() -> str:
 
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
         protocol_version = "HTTP/1.0"
 
         def do_GET(self) -> None:

@@ -173,6 +173,8 @@ def machine_type(name: str = "n2-standard-4", **changed: Any) -> dict[str, Any]:
 
 def _handler(answer: Callable[[Asked], Any], requests: list[Asked]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             self._reply()
 

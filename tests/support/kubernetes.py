@@ -161,6 +161,7 @@ def _handler(cluster: FakeCluster) -> type[BaseHTTPRequestHandler]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
     cluster: FakeCluster
 

@@ -126,6 +126,8 @@ def _handler(
     answer: Callable[[Request], Answer], requests: list[Request]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             self._reply()
 
