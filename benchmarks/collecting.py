@@ -8,22 +8,19 @@ on instead of waited for; everything else (clients, connections, warehouse on di
 import gc
 import sys
 import time
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx
 import polars as pl
 
 from api.scheduler import Desk
-from api.wiring import Connections, utc_now
+from api.wiring import utc_now
 from collector.cadence import JITTER, LONGEST_JITTER
-from collector.replay import ReplayTransport
 from tests.support.clock import SteppedScheduler, stopped_at
-from tests.support.feeds import CASES, KNOWN, NOW, WATCHLIST, connection, replay_server
+from tests.support.feeds import CASES, KNOWN, NOW, WATCHLIST, connections
 from warehouse.store import Warehouse
 
 HOURS = 48
@@ -55,16 +52,6 @@ def memory_mib() -> float:
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 2**20
-
-
-@contextmanager
-def connections() -> Generator[Connections]:
-    """Every provider's own client, at a server that answers from the payloads."""
-    with ExitStack() as stack:
-        server = stack.enter_context(replay_server())
-        client = stack.enter_context(httpx.Client(transport=ReplayTransport(server.url)))
-        made = {name: connection(name, server.url) for name in KNOWN}
-        yield Connections(client, made, is_replay=True)
 
 
 def watch(hours: int, database: Path) -> Watched:

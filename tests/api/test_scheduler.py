@@ -262,8 +262,12 @@ def test_stopping_waits_for_the_run_under_way_and_begins_no_other(tmp_path: Path
     )
     desk.start()
     assert begun.wait(20)
-    stopping = threading.Thread(target=lambda: (desk.stop(), stopped.set()))
-    stopping.start()
+
+    def stop() -> None:
+        desk.stop()
+        stopped.set()
+
+    threading.Thread(target=stop).start()
     assert not stopped.wait(0.2)
     may_end.set()
 

@@ -1,7 +1,7 @@
 """Every feed there is, pointed at a server of the test's: replayed payloads, or faults."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from api.wiring import Connections
 from collector.http import Fetcher
 from collector.provider import Feed, Network, Progress, Provider, Scope, Source, providers
 from collector.replay import Recordings, ReplayServer, ReplayTransport
@@ -107,6 +108,16 @@ def source_for(
             )
 
         yield source
+
+
+@contextmanager
+def connections() -> Generator[Connections]:
+    """Every provider's own client, at a server that answers from the payloads."""
+    with ExitStack() as stack:
+        server = stack.enter_context(replay_server())
+        client = stack.enter_context(httpx.Client(transport=ReplayTransport(server.url)))
+        made = {name: connection(name, server.url) for name in KNOWN}
+        yield Connections(client, made, is_replay=True)
 
 
 def facts(rows: Callable[[str], list[tuple[object, ...]]]) -> dict[str, int]:
