@@ -80,7 +80,8 @@ def parse_event(event: Event, *, observed_at: datetime) -> Iterator[Interruption
             region=None,
             zone=None,
             instance_type=None,
-            node=node,
+            # In lower case, as kubernetes.nodes has it: its spelling differs from place to place.
+            node=node.lower(),
             kind=InterruptionKind.ANNOUNCED,
             occurred_at=ends_at - NOTICE if ends_at else observed_at,
             notice_seconds=NOTICE.total_seconds() if ends_at else 0.0,

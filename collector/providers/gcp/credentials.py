@@ -26,15 +26,21 @@ def missing(environ: Mapping[str, str]) -> list[str]:
     """
     wanted = []
     if not project_in(environ):
-        wanted.append(f"set {PROJECT} (or {PROJECT_OF_GOOGLE}): the id of a project")
+        wanted.append(
+            f"set {PROJECT} (or {PROJECT_OF_GOOGLE}): the id of a project, not its number"
+        )
     if not setting(environ, ACCESS_TOKEN) and file_in(environ) is None:
         wanted.append(INSTRUCTIONS)
     return wanted
 
 
 def project_in(environ: Mapping[str, str]) -> str:
-    """The project whose quota is used and whose machines are watched; empty if none is set."""
-    return setting(environ, PROJECT) or setting(environ, PROJECT_OF_GOOGLE)
+    """The project whose quota is used and whose machines are watched; empty if none is set.
+
+    Its number would do for the API, but machines are known by the id, see `names.instance_at`.
+    """
+    named = setting(environ, PROJECT) or setting(environ, PROJECT_OF_GOOGLE)
+    return "" if named.isdigit() else named
 
 
 def file_in(environ: Mapping[str, str]) -> Path | None:

@@ -87,8 +87,10 @@ def gpu_part(model: str) -> str:
 def _sold(row: Mapping[str, Any]) -> Iterator[tuple[Part, UnitPrice]]:
     """What a SKU sells, in each of its regions; nothing if it is no part of a machine."""
     market = text(mapping(row, "category"), "usageType")
-    named = _named(text(row, "description"))
-    if market not in MARKETS or named is None:
+    description = text(row, "description")
+    named = _named(description)
+    is_clear = (market == SPOT) == (SPOT in description)
+    if market not in MARKETS or named is None or not is_clear:
         return
     what, unit = named
     price = _unit_price(row, unit)

@@ -17,7 +17,7 @@ from collector.providers.kubernetes.client import KubernetesApi
 from collector.providers.kubernetes.machines import Machine, machine_of_claim, machine_of_node
 from collector.providers.kubernetes.refused_launches import is_only_a_limit, pools_in
 from collector.providers.kubernetes.resources import EVENTS, NODECLAIMS, NODES, permissions
-from collector.providers.kubernetes.told import REBALANCE, REFUSED_LAUNCH, event_signal, together
+from collector.providers.kubernetes.told import REBALANCE, REFUSED_LAUNCH, event_signal
 from collector.providers.kubernetes.watching import observe
 from warehouse.records import REGIONAL, Interruption, InterruptionKind, Pool, Record, Semantics
 
@@ -56,13 +56,18 @@ class Happening:
 
     @property
     def subject(self) -> str:
+        """To whom it happened."""
+        return self.uid or self.name
+
+    @property
+    def thread(self) -> str:
         """What has happened to whom, whenever: by it a repetition is known."""
-        return f"{self.uid or self.name}|{self.reason}"
+        return f"{self.subject}|{self.reason}"
 
     @property
     def key(self) -> str:
         """By what it is known again."""
-        return f"{self.subject}|{self.last_at.isoformat()}"
+        return f"{self.thread}|{self.last_at.isoformat()}"
 
 
 def collect(source: Source) -> Iterator[Record]:
@@ -71,13 +76,13 @@ def collect(source: Source) -> Iterator[Record]:
     def happenings(api: KubernetesApi, known: list[str] | None) -> "Happenings":
         return Happenings(known, lambda kind, name: _found(api, kind, name))
 
-    yield from together(observe(source, NAME, EVENTS, happenings))
+    yield from observe(source, NAME, EVENTS, happenings)
 
 
 def parse(payload: Mapping[str, Any], *, observed_at: datetime, find: Find) -> Iterator[Record]:
     """Read a list of events as a first run would, which knew of none before."""
     with reading(NAME, "the list of events"):
-        yield from together(Happenings(None, find).listed(payload["items"], lambda: observed_at))
+        yield from Happenings(None, find).listed(payload["items"], lambda: observed_at)
 
 
 class Happenings:
@@ -106,7 +111,7 @@ class Happenings:
             return
         yield from self._happened(happening, seen_at)
         if kind == "DELETED":
-            self._told = {one for one in self._told if not one.startswith(f"{happening.subject}|")}
+            self._told = {one for one in self._told if not one.startswith(f"{happening.thread}|")}
 
     def caught_up(self, at: datetime) -> Iterator[Record]:
         """Nothing follows from there being no event until ``at``."""
@@ -199,7 +204,9 @@ def _signal(pool: Pool, definition: str, happening: Happening, more: Mapping[str
         "at": happening.last_at.isoformat(),
         **more,
     }
-    return event_signal(pool, happening.last_at, definition, NAME, about)
+    return event_signal(
+        pool, happening.last_at, definition, source=NAME, subject=happening.subject, about=about
+    )
 
 
 def _found(api: KubernetesApi, kind: str, name: str) -> Machine | None:

@@ -46,7 +46,10 @@ LABELS_OF = {
 
 AWS_ID = re.compile(r"aws:///(?P<zone>[^/]*)/(?P<node>i-[0-9a-z]+)")
 GCP_ID = re.compile(r"gce://(?P<node>[^/]+/(?P<zone>[^/]+)/[^/]+)")
-AZURE_ID = re.compile(r"azure://(?P<node>/.+)")
+AZURE_ID = re.compile(
+    r"azure:///.*?(?:/virtualmachinescalesets/(?P<set>[^/]+))?/virtualmachines/(?P<name>[^/]+)",
+    re.IGNORECASE,
+)
 ALIBABA_ID = re.compile(r"(?:[a-z]+://)?(?P<region>[a-z]{2,}-[a-z0-9-]+)\.(?P<node>i-[0-9a-z]+)")
 
 AWS_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
@@ -121,8 +124,10 @@ def _from_id(provider_id: str) -> tuple[str | None, str | None, str | None, str 
     if found := GCP_ID.fullmatch(provider_id):
         return "gcp", found["node"], region_of("gcp", found["zone"]), found["zone"]
     if found := AZURE_ID.fullmatch(provider_id):
-        # Azure spells the same id in different cases in different places.
-        return "azure", found["node"].lower(), None, None
+        # As Azure's scheduled events name it, which do not tell the group: ``set_3`` is machine 3
+        # of a scale set. The same name is spelled in different cases in different places.
+        parts = [one for one in (found["set"], found["name"]) if one]
+        return "azure", "_".join(parts).lower(), None, None
     if found := ALIBABA_ID.fullmatch(provider_id):
         return "alibaba", found["node"], found["region"], None
     return None, None, None, None

@@ -20,7 +20,7 @@ from collector.providers.kubernetes.machines import (
     region_of,
 )
 from collector.providers.kubernetes.resources import NODECLAIMS, permissions
-from collector.providers.kubernetes.told import UNLAUNCHED, event_signal, together
+from collector.providers.kubernetes.told import UNLAUNCHED, event_signal
 from collector.providers.kubernetes.watching import observe
 from warehouse.records import REGIONAL, Pool, Record, Semantics
 
@@ -43,13 +43,13 @@ NEVER_REGISTERED = "never became a node"
 
 def collect(source: Source) -> Iterator[Record]:
     """Yield the ends of machines that never became nodes, and claims without capacity."""
-    yield from together(observe(source, NAME, NODECLAIMS, lambda _, known: Claims(known)))
+    yield from observe(source, NAME, NODECLAIMS, lambda _, known: Claims(known))
 
 
 def parse(payload: Mapping[str, Any], *, observed_at: datetime) -> Iterator[Record]:
     """Read a list of NodeClaims as a first run would, which knew of none before."""
     with reading(NAME, "the list of NodeClaims"):
-        yield from together(Claims(None).listed(payload["items"], lambda: observed_at))
+        yield from Claims(None).listed(payload["items"], lambda: observed_at)
 
 
 class Claims:
@@ -115,7 +115,9 @@ class Claims:
             return
         self._unlaunched[uid] = since
         at = instant(condition, "lastTransitionTime") if since else seen_at
-        yield event_signal(wanted_pool(claim), at, UNLAUNCHED, NAME, _about(claim, at))
+        yield event_signal(
+            wanted_pool(claim), at, UNLAUNCHED, source=NAME, subject=uid, about=_about(claim, at)
+        )
 
     def _ended(self, uid: str, seen_at: datetime) -> Iterator[Record]:
         self._unlaunched.pop(uid, None)

@@ -17,7 +17,7 @@ from collector.providers.kubernetes.announcements import (
 from collector.providers.kubernetes.lives import Life, better, lives_in
 from collector.providers.kubernetes.machines import Machine, machine_of_node
 from collector.providers.kubernetes.resources import NODES, permissions
-from collector.providers.kubernetes.told import REBALANCE, event_signal, together
+from collector.providers.kubernetes.told import REBALANCE, event_signal
 from collector.providers.kubernetes.watching import observe
 from warehouse.records import Interruption, InterruptionKind, Record, Semantics
 
@@ -34,14 +34,14 @@ GONE = "gone between two lists of the nodes"
 
 def collect(source: Source) -> Iterator[Record]:
     """Yield lifetimes and announcements since the last run."""
-    yield from together(observe(source, NAME, NODES, lambda _, known: Fleet(known)))
+    yield from observe(source, NAME, NODES, lambda _, known: Fleet(known))
 
 
 def parse(payload: Mapping[str, Any], *, observed_at: datetime) -> Iterator[Record]:
     """Read a list of nodes as a first run would, which knew of none before."""
     fleet = Fleet(None)
     with reading(NAME, "the list of nodes"):
-        yield from together(fleet.listed(payload["items"], lambda: observed_at))
+        yield from fleet.listed(payload["items"], lambda: observed_at)
     yield from fleet.caught_up(observed_at)
 
 
@@ -151,8 +151,11 @@ def _recommended(life: Life, node: Mapping[str, Any], seen_at: datetime) -> Iter
     is_there, since = rebalance_on(node)
     if is_there and life.rebalance_at is None:
         at = life.rebalance_at = since or seen_at
-        about = {"node": life.machine.node, "at": at.isoformat()}
-        yield event_signal(life.machine.pool, at, REBALANCE, NAME, about)
+        machine = life.machine
+        about = {"node": machine.node, "at": at.isoformat()}
+        yield event_signal(
+            machine.pool, at, REBALANCE, source=NAME, subject=machine.node, about=about
+        )
     elif not is_there:
         life.rebalance_at = None
 

@@ -151,13 +151,15 @@ def test_a_shared_core_is_billed_by_its_share(name: str, share: float) -> None:
     "description",
     [
         "Commitment v1: N2 Cpu in Americas for 1 Year",
-        "N2 Sole Tenancy Instance Core running in Iowa",
+        "Spot Preemptible N2 Sole Tenancy Instance Core running in Iowa",
         "Spot Preemptible N2 Custom Instance Core running in Iowa",
         "Spot Preemptible N2 Custom Extended Instance Ram running in Iowa",
-        "DWS Defined Duration N2 Instance Core running in Iowa",
-        "Calendar Mode N2 Instance Core running in Iowa",
+        "Spot Preemptible DWS Defined Duration N2 Instance Core running in Iowa",
+        "Spot Preemptible Calendar Mode N2 Instance Core running in Iowa",
         "Reserved N2 Instance Core in Iowa",
-        "N2 Instance Core",
+        "Spot Preemptible N2 Instance Core",
+        # By its description it is on demand.
+        "N2 Instance Core running in Iowa",
     ],
 )
 def test_what_looks_like_a_part_and_is_none_is_left_out(description: str) -> None:

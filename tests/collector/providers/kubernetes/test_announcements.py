@@ -89,11 +89,11 @@ def test_a_recommendation_is_a_signal_and_no_interruption() -> None:
 
     signals = [one for one in records if isinstance(one, Signal)]
     assert not [one for one in records if isinstance(one, Interruption)]
-    assert [(one.pool, one.value_low, one.observed_at) for one in signals] == [
-        (Pool("aws", "us-east-1", "us-east-1a", "m7g.xlarge"), 2.0, NOW - timedelta(minutes=1))
+    pool = Pool("aws", "us-east-1", "us-east-1a", "m7g.xlarge")
+    assert [(one.pool, one.value_low, one.observed_at, one.subject) for one in signals] == [
+        (pool, 1.0, NOW - timedelta(minutes=1), node) for node in ("i-1", "i-2")
     ]
-    events = json.loads(signals[0].detail or "")["events"]
-    assert [one["node"] for one in events] == ["i-1", "i-2"]
+    assert [json.loads(one.detail or "")["node"] for one in signals] == ["i-1", "i-2"]
 
 
 def gke(**given: Any) -> dict[str, Any]:

@@ -26,12 +26,12 @@ ZONE = "topology.kubernetes.io/zone"
         (
             "azure:///subscriptions/S/virtualMachines/VM",
             {ZONE: "eastus-1"},
-            ("azure", "eastus", "eastus-1", "/subscriptions/s/virtualmachines/vm"),
+            ("azure", "eastus", "eastus-1", "vm"),
         ),
         (
             "azure:///subscriptions/S/virtualMachines/VM",
             {ZONE: "0", "topology.kubernetes.io/region": "westus"},
-            ("azure", "westus", None, "/subscriptions/s/virtualmachines/vm"),
+            ("azure", "westus", None, "vm"),
         ),
         (
             "cn-hangzhou.i-bp1",

@@ -164,12 +164,15 @@ def test_a_claim_names_a_pool_only_where_it_left_no_choice(
     assert signal.pool == pool
 
 
-def test_two_claims_refused_in_the_same_second_are_one_signal_of_two() -> None:
-    (signal,) = parsed(unlaunched("one"), unlaunched("two"))
+def test_two_claims_refused_in_the_same_second_are_told_apart() -> None:
+    signals = parsed(unlaunched("one"), unlaunched("two"))
 
-    assert signal.value_low == signal.value_high == 2.0
-    events = json.loads(signal.detail)["events"]
-    assert [one["nodeclaim"] for one in events] == ["one", "two"]
+    assert {(one.pool, one.observed_at, one.value_low) for one in signals} == {
+        (signals[0].pool, signals[0].observed_at, 1.0)
+    }
+    abouts = [json.loads(one.detail) for one in signals]
+    assert [one["nodeclaim"] for one in abouts] == ["one", "two"]
+    assert [one.subject for one in signals] == [one["id"] for one in abouts]
 
 
 def test_a_claim_that_waits_for_another_reason_is_not_refused() -> None:

@@ -33,10 +33,7 @@ from warehouse.records import (
 from warehouse.store import Warehouse
 
 GKE = "example-project/us-central1-a/gke-prod-spot-1a2b3c4d-x1yz"
-AKS = (
-    "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/mc_x/providers/"
-    "microsoft.compute/virtualmachinescalesets/aks-spot-12345678-vmss/virtualmachines/3"
-)
+AKS = "aks-spot-12345678-vmss_3"
 AWS = "i-0b662ef9931388ba0"
 
 
