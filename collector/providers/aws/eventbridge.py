@@ -18,7 +18,7 @@ from collector.providers.aws.bid_evicted import evicted_nodes, evictions
 from collector.providers.aws.client import PROVIDER_NAME
 from collector.providers.aws.lives import life
 from collector.providers.aws.machines import Machine
-from collector.providers.aws.moments import plausible, rfc_1123, told_apart
+from collector.providers.aws.moments import plausible, rfc_1123
 from warehouse.records import REGIONAL, Interruption, InterruptionKind, Pool, Record, Signal
 
 NAME = "aws.events"
@@ -104,7 +104,7 @@ def _records(
         return [_warning(event, at, machine, observed_at)]
     if kind == STATE_CHANGE:
         state = text(mapping(event, "detail"), "state")
-        return life(nodes[0], state, at, machine, source=NAME, observed_at=observed_at)
+        return life(state, at, machine, source=NAME, observed_at=observed_at)
     return [_signal(event, kind, nodes[0], region=region, at=at, machine=machine)]
 
 
@@ -187,12 +187,13 @@ def _signal(
     told = {"event": identity, "at": at.isoformat(), "node": node, **more}
     return Signal(
         pool=Pool(PROVIDER_NAME, region, zone, instance_type),
-        observed_at=told_apart(at, f"{identity} {node}"),
+        observed_at=at,
         definition=SIGNALS[kind],
         value_low=1.0,
         value_high=1.0,
         source=NAME,
         detail=json.dumps(told),
+        subject=node or identity,
     )
 
 

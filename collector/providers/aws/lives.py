@@ -1,4 +1,4 @@
-"""The lives of Spot machines, from their changes of state: the denominator of every rate.
+"""The lives of Spot machines: the denominator of every rate.
 
 A change of state does not say who wanted it, and is told of on-demand machines too: both are
 EC2's to say, while it still shows the machine.
@@ -23,7 +23,6 @@ Spot market did not end these."""
 
 
 def life(
-    node: str,
     state: str,
     at: datetime,
     machine: Machine | None,
@@ -36,36 +35,63 @@ def life(
     Raises:
         ValueError: a state that EC2 did not have so far.
     """
-    if state not in {RUNNING, *BEGINNING, *ENDING}:
-        raise ValueError(f"state {state!r} is unknown")
-    if state in BEGINNING or machine is None or not machine.is_spot or not machine.launched_at:
+    check_state(state)
+    if state in BEGINNING or machine is None or not machine.launched_at:
         return
     # An old event about an earlier life of a machine that was stopped and started since.
     if at < machine.launched_at and state != RUNNING:
         return
-    ended_by = _ended_by(machine.end_reason) if state in ENDING else EndedBy.STILL_RUNNING
+    ended_at = at if state in ENDING else None
+    alive_at = max(at, machine.launched_at)
+    yield from lived(machine, alive_at, ended_at, state, source=source, observed_at=observed_at)
+
+
+def check_state(state: str) -> str:
+    """``state``; ValueError if EC2 did not have it so far."""
+    if state not in {RUNNING, *BEGINNING, *ENDING}:
+        raise ValueError(f"state {state!r:.40} is unknown")
+    return state
+
+
+def lived(
+    machine: Machine,
+    last_alive_at: datetime,
+    ended_at: datetime | None,
+    state: str,
+    *,
+    source: str,
+    observed_at: datetime,
+) -> Iterator[Exposure | Interruption]:
+    """A Spot machine's time at risk, so far or until ``ended_at``, and its loss if EC2 took it.
+
+    ``state`` is the reason for an end that EC2 gives none for. Nothing is said of a machine that is
+    not Spot or whose launch is unknown.
+    """
+    if not machine.is_spot or machine.launched_at is None:
+        return
+    ended_by = EndedBy.STILL_RUNNING if ended_at is None else _ended_by(machine.end_reason)
     yield Exposure(
         provider=PROVIDER_NAME,
         region=machine.region,
         zone=machine.zone,
         instance_type=machine.instance_type,
-        node=node,
+        node=machine.node,
         launched_at=machine.launched_at,
-        last_alive_at=max(at, machine.launched_at),
-        ended_at=at if state in ENDING else None,
+        last_alive_at=last_alive_at,
+        ended_at=ended_at,
         ended_by=ended_by,
-        end_reason=(machine.end_reason or state) if state in ENDING else RUNNING,
+        end_reason=RUNNING if ended_at is None else machine.end_reason or state,
         source=source,
     )
-    if ended_by is EndedBy.INTERRUPTED:
+    if ended_at and ended_by is EndedBy.INTERRUPTED:
         yield Interruption(
             provider=PROVIDER_NAME,
             region=machine.region,
             zone=machine.zone,
             instance_type=machine.instance_type,
-            node=node,
+            node=machine.node,
             kind=InterruptionKind.TAKEN,
-            occurred_at=at,
+            occurred_at=ended_at,
             notice_seconds=None,
             source=source,
             observed_at=observed_at,
@@ -74,6 +100,8 @@ def life(
 
 def _ended_by(reason: str) -> EndedBy:
     """A machine that EC2 gives no reason for was ended by its user, as far as anyone says."""
-    if reason in TAKEN:
+    # AWS' words may go on behind its code.
+    code = reason.replace(":", " ").partition(" ")[0]
+    if code in TAKEN:
         return EndedBy.INTERRUPTED
-    return EndedBy.POLICY if reason.startswith(BY_RULE) else EndedBy.USER
+    return EndedBy.POLICY if code.startswith(BY_RULE) else EndedBy.USER

@@ -33,7 +33,7 @@ class Machine:
     """One machine. ``launched_at`` is its last launch; a spot machine may be stopped and started.
 
     ``end_reason`` is AWS' code for its last change of state, empty if it gave none. What only a
-    record of the launch tells of has neither time nor reason.
+    record of the launch tells of has neither time nor reason nor state.
     """
 
     node: str
@@ -43,6 +43,7 @@ class Machine:
     is_spot: bool
     launched_at: datetime | None = None
     end_reason: str = ""
+    state: str = ""
 
 
 class Machines:
@@ -59,13 +60,22 @@ class Machines:
         """Add to ``known`` those of ``nodes`` that EC2 still shows in the region."""
         unknown = sorted(set(nodes) - self.known.keys())
         try:
-            for some in batches(unknown, MOST_FILTERED):
-                for machine in self._described(region, some):
-                    self.known[machine.node] = machine
+            for machine in self.described(region, "instance-id", unknown):
+                self.known[machine.node] = machine
         except NotRecordedError:
             return
         except SourceError as error:
             LOG.warning("machines_unknown feed=%s region=%s reason=%s", self._feed, region, error)
+
+    def described(self, region: str, name: str, values: Iterable[str]) -> Iterator[Machine]:
+        """The machines that EC2 shows in the region, by its filter ``name``.
+
+        Raises one of the `collector.errors`.
+        """
+        for some in batches(values, MOST_FILTERED):
+            for page in self._pages(region, name, some):
+                for row in rows_of(page, feed=self._feed):
+                    yield self._machine(row, region)
 
     def add(self, machine: Machine) -> None:
         """Add a machine that another source told of, its zone by the account's name for it."""
@@ -88,18 +98,17 @@ class Machines:
             LOG.warning("zones_unknown feed=%s region=%s reason=%s", self._feed, region, error)
             return {}
 
-    def _described(self, region: str, nodes: tuple[str, ...]) -> Iterator[Machine]:
-        pages = connection_of(self._source, self._feed).pages(
+    def _pages(
+        self, region: str, name: str, values: tuple[str, ...]
+    ) -> Iterator[Mapping[str, Any]]:
+        return connection_of(self._source, self._feed).pages(
             self._feed,
             region,
             lambda ec2: ec2.get_paginator("describe_instances").paginate(
-                Filters=[{"Name": "instance-id", "Values": list(nodes)}],
+                Filters=[{"Name": name, "Values": list(values)}],
                 PaginationConfig={"PageSize": PAGE_SIZE},
             ),
         )
-        for page in pages:
-            for row in rows_of(page, feed=self._feed):
-                yield self._machine(row, region)
 
     def _machine(self, row: Mapping[str, Any], region: str) -> Machine:
         with reading(self._feed, f"{region} {row.get('InstanceId', 'a machine without id')}"):
@@ -115,6 +124,7 @@ class Machines:
                 is_spot=row.get("InstanceLifecycle") == SPOT,
                 launched_at=_launch(row),
                 end_reason=_reason(row),
+                state=_state(row),
             )
 
 
@@ -140,3 +150,9 @@ def _reason(row: Mapping[str, Any]) -> str:
     told = row.get("StateReason")
     code = told.get("Code") if isinstance(told, Mapping) else None
     return str(code or row.get("StateTransitionReason") or "")
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    """Such as ``running``; empty if it is not told."""
+    told = row.get("State")
+    return str(told.get("Name") or "") if isinstance(told, Mapping) else ""

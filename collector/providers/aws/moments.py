@@ -1,24 +1,11 @@
-"""Times of AWS' events, and how two events of one second stay two facts."""
+"""Times as AWS tells them."""
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from collector.quality import CLOCK_SKEW, FIRST_SPOT_MARKET
 
 HOUR = timedelta(hours=1)
-MICROSECONDS = 1_000_000
-
-
-def told_apart(at: datetime, identity: str) -> datetime:
-    """``at``, in the same second, at a microsecond that depends on ``identity`` alone.
-
-    AWS tells the second. A signal is known by its pool, definition and time, and an hour of trouble
-    gives many machines of one pool the same second: the microsecond keeps them apart, and gives an
-    event that comes twice the same time twice.
-    """
-    digest = hashlib.sha256(identity.encode()).digest()
-    return at.replace(microsecond=int.from_bytes(digest[:8]) % MICROSECONDS)
 
 
 def plausible(at: datetime, now: datetime) -> datetime:

@@ -17,7 +17,6 @@ from collector.profiles import WorkloadProfile
 from collector.provider import Feed, Scope, Source
 from collector.providers.aws.batches import batches
 from collector.providers.aws.client import HOME_REGION, PROVIDER_NAME, connection_of
-from collector.providers.aws.moments import told_apart
 from warehouse.records import REGIONAL, Pool, Record, Semantics, Signal
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "aws.placement_scores"
 PERMISSION = "ec2:GetSpotPlacementScores"
 
-SCORE = "aws.placement_score"
+SCORE = "aws.spot_placement_score"
 """1 (unlikely) to 10 (likely), as AWS gives it; not a share."""
 LOWEST, HIGHEST = 1, 10
 
@@ -111,8 +110,6 @@ def parse(
     detail = json.dumps(
         {"profile": profile.name, "fingerprint": profile.fingerprint, "request": asked}
     )
-    # Two profiles that are scored in one place at once are two facts.
-    moment = told_apart(observed_at, profile.fingerprint)
     for row in rows:
         with reading(NAME, f"{profile.name} {row.get('Region', 'a row without Region')}"):
             score = _score(row)
@@ -122,7 +119,7 @@ def parse(
                 zone=text(row, "AvailabilityZoneId") if profile.is_zonal else REGIONAL,
                 instance_type=_type_of(profile),
             )
-        yield Signal(pool, moment, SCORE, score, score, NAME, detail)
+        yield Signal(pool, observed_at, SCORE, score, score, NAME, detail, profile.fingerprint)
 
 
 def _type_of(profile: WorkloadProfile) -> str:

@@ -111,7 +111,7 @@ def test_a_band_of_another_region_or_definition_says_nothing(rows: Samples) -> N
     pool = Pool("aws", "us-east-1", "*", "p3.2xlarge")
     others = [
         a_band(0, 0.05, 0.10, region="eu-west-1"),
-        Signal(pool, START, "aws.placement_score", 3.0, 3.0, "test"),
+        Signal(pool, START, "aws.spot_placement_score", 3.0, 3.0, "test"),
     ]
 
     assert np.isnan(published_band(others)(rows)(rows, 0)).all()
@@ -175,7 +175,7 @@ def test_shares_of_a_file_become_signals_and_scores_are_left_out() -> None:
             "zone": "*",
             "instance_type": "p3.2xlarge",
             "observed_at": [datetime(2022, 6, 26, tzinfo=UTC)] * 2,
-            "definition": [BAND, "aws.placement_score"],
+            "definition": [BAND, "aws.spot_placement_score"],
             "value_low": [0.2, 3.0],
             "value_high": [None, 3.0],
             "source": "file",

@@ -1,18 +1,27 @@
-"""The catalogue feeds against moto's server: a peer that others wrote, with AWS' own type list.
+"""The catalogue and the machines against moto: a peer that others wrote, with AWS' own type list.
 
 moto's spot prices are an invented constant, so that feed has only our own server to talk to.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.server import ThreadedMotoServer
 
-from collector.providers.aws import availability_zones, instance_type_offerings, instance_types
+from collector.providers.aws import (
+    availability_zones,
+    instance_type_offerings,
+    instance_types,
+    instances,
+)
 from collector.providers.aws.client import AwsConnection
 from tests.support.aws import aws_at
 from tests.support.loopback import run
-from warehouse.records import RunOutcome
+from warehouse.records import EndedBy, Exposure, RunOutcome
 from warehouse.runs import RunResult
 from warehouse.store import Warehouse
 
@@ -85,3 +94,45 @@ def test_offerings_shapes_and_zones_fit_together(
     assert offered == zones
     assert len(zones) == 2
     assert without_shape == []
+
+
+def test_a_spot_machine_lives_from_its_launch_until_its_user_ends_it(
+    moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto has the machine's lifecycle, but no filter for it.
+    monkeypatch.setitem(filter_dict_attribute_mapping, "instance-lifecycle", "lifecycle")
+    account = AwsConnection(endpoint=lambda _: moto, retries=0)
+    ec2: Any = account.ec2(REGION)
+    one = {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}
+    ec2.run_instances(**one, InstanceType="m5.large")
+    (launched,) = ec2.run_instances(
+        **one, InstanceType="g5.xlarge", InstanceMarketOptions={"MarketType": "spot"}
+    )["Instances"]
+    zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
+    now = datetime.now(UTC)
+
+    with aws_at(moto, REGION, connections={"aws": account}, now=now) as source:
+        (running,) = instances.FEED.collect(source)
+        ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
+        (ended,) = instances.FEED.collect(replace(source, now=now + timedelta(minutes=5)))
+
+    assert running == Exposure(
+        provider="aws",
+        region=REGION,
+        zone=ids[launched["Placement"]["AvailabilityZone"]],
+        instance_type="g5.xlarge",
+        node=launched["InstanceId"],
+        launched_at=launched["LaunchTime"],
+        last_alive_at=now,
+        ended_at=None,
+        ended_by=EndedBy.STILL_RUNNING,
+        end_reason="running",
+        source="aws.instances",
+    )
+    assert ended == replace(
+        running,
+        ended_at=now + timedelta(minutes=5),
+        ended_by=EndedBy.USER,
+        end_reason="Client.UserInitiatedShutdown",
+    )

@@ -66,6 +66,7 @@ def test_only_the_feeds_of_an_account_need_one() -> None:
         "aws.availability_zones": True,
         "aws.events": True,
         "aws.bid_evictions": True,
+        "aws.instances": True,
         "aws.placement_scores": True,
         "aws.capacity_manager": True,
     }

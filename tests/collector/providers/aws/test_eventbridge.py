@@ -108,10 +108,11 @@ def test_a_recommendation_is_a_signal_and_no_interruption(name: str, definition:
     assert isinstance(record, Signal)
     assert (record.pool, record.definition) == (PLACE, definition)
     assert (record.value_low, record.value_high) == (1.0, 1.0)
-    assert record.observed_at.replace(microsecond=0) == datetime.fromisoformat(event["time"])
+    assert record.observed_at == datetime.fromisoformat(event["time"])
+    assert record.subject == NODE
     assert json.loads(record.detail or "") == {
         "event": event["id"],
-        "at": record.observed_at.replace(microsecond=0).isoformat(),
+        "at": record.observed_at.isoformat(),
         "node": NODE,
     }
 
@@ -126,14 +127,12 @@ def test_a_signal_of_an_unknown_machine_is_of_no_zone_and_no_type() -> None:
 def test_two_machines_recommended_in_one_second_are_two_facts_and_one_told_twice_is_one() -> None:
     event = payload("event.rebalance_recommendation.json")
     other = {**event, "id": "another", "detail": {"instance-id": "i-0b662ef9931388ba1"}}
-    times = {
-        record.observed_at
-        for one in (event, other, event)
-        for record in read(one)
-        if isinstance(record, Signal)
-    }
+    records = [record for one in (event, other, event) for record in read(one)]
 
-    assert len(times) == 2
+    signals = [one for one in records if isinstance(one, Signal)]
+    assert {one.observed_at for one in signals} == {datetime.fromisoformat(event["time"])}
+    assert {one.subject for one in signals} == {NODE, "i-0b662ef9931388ba1"}
+    assert len(set(signals)) == 2
 
 
 def test_scheduled_work_is_a_signal_per_machine_with_its_times() -> None:
@@ -141,6 +140,7 @@ def test_scheduled_work_is_a_signal_per_machine_with_its_times() -> None:
 
     assert isinstance(record, Signal)
     assert (record.pool, record.definition) == (PLACE, "aws.health_scheduled_change")
+    assert record.subject == NODE
     detail = json.loads(record.detail or "")
     assert detail["code"] == "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"
     assert detail["starts_at"] == "2026-12-02T15:00:00+00:00"
@@ -155,6 +155,7 @@ def test_scheduled_work_on_no_machine_is_of_the_region(entities: list[object]) -
     assert isinstance(record, Signal)
     assert record.pool == Pool("aws", "us-east-1", "*", "*")
     assert json.loads(record.detail or "")["node"] is None
+    assert record.subject == event["id"]
 
 
 @pytest.mark.parametrize("changed", [{"service": "RDS"}, {"eventTypeCategory": "issue"}])
@@ -190,7 +191,12 @@ def test_an_end_is_the_users_unless_ec2_says_otherwise(state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"]
+    "reason",
+    [
+        "Server.SpotInstanceTermination",
+        "Server.SpotInstanceShutdown",
+        "Server.SpotInstanceTermination: Spot instance termination",
+    ],
 )
 def test_a_machine_that_ec2_took_is_interrupted_and_taken(reason: str) -> None:
     records = read(state_change("terminated"), machine(reason))

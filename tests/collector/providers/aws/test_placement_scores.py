@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from advisor.risk.signal_conversions import DEFINITIONS
 from collector.errors import (
     NotOfferedError,
     SourceChangedError,
@@ -16,7 +17,7 @@ from collector.errors import (
 from collector.profiles import WorkloadProfile
 from collector.providers.aws.placement_scores import FEED, NAME, SCORE
 from tests.support.aws import PAYLOADS, Form, aws_at, ec2, item, refusal, replayed, reply, script
-from tests.support.loopback import Answer, run
+from tests.support.loopback import NOW, Answer, run
 from warehouse.records import Pool, RunOutcome, Signal
 from warehouse.store import Warehouse
 
@@ -68,7 +69,9 @@ def test_the_recorded_scores_are_of_the_whole_request() -> None:
         (Pool("aws", "us-east-1", "use1-az6", "*"), 3.0, 3.0),
         (Pool("aws", "us-west-2", "usw2-az1", "*"), 1.0, 1.0),
     ]
-    assert {(one.definition, one.source) for one in signals} == {(SCORE, NAME)}
+    assert {(one.definition, one.source, one.subject, one.observed_at) for one in signals} == {
+        (SCORE, NAME, PROFILE.fingerprint, NOW)
+    }
     assert json.loads(signals[0].detail or "") == {
         "profile": "inference",
         "fingerprint": PROFILE.fingerprint,
@@ -142,10 +145,22 @@ def test_a_request_under_two_names_is_asked_once() -> None:
     assert len(asked_for(PROFILE, replace(PROFILE, name="again"))) == 1
 
 
-def test_two_profiles_of_one_place_are_two_facts() -> None:
-    signals = ask(scores(row()), PROFILE, replace(PROFILE, count=80))
+def test_two_profiles_of_one_place_are_two_facts(warehouse: Warehouse) -> None:
+    other = replace(PROFILE, count=80)
+    with (
+        ec2(script(GetSpotPlacementScores=scores(row()))) as server,
+        aws_at(server.url, "*", profiles=(PROFILE, other)) as source,
+    ):
+        result = run(warehouse, FEED, source).result
 
-    assert len({(one.pool, one.observed_at) for one in signals}) == 2
+    assert (result.outcome, result.rows_new) == (RunOutcome.OK, 2)
+    assert warehouse.rows("select subject from signal order by subject") == sorted(
+        [(PROFILE.fingerprint,), (other.fingerprint,)]
+    )
+
+
+def test_the_score_goes_by_the_name_that_the_forecast_reads() -> None:
+    assert SCORE in DEFINITIONS
 
 
 @pytest.mark.parametrize(
