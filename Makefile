@@ -28,7 +28,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $@
 
 .PHONY: check
-check: lint types contracts test wheel ## All that CI runs
+check: lint types contracts cover wheel ## All that CI runs
 
 .PHONY: format
 format: $(READY) ## Rewrite the code in the house format
@@ -51,6 +51,10 @@ contracts: $(READY) ## Who may import whom
 
 .PHONY: test
 test: $(READY) ## The tests: no network, no account, no cluster
+	$(BIN)/pytest --numprocesses auto --dist worksteal
+
+.PHONY: cover
+cover: $(READY) ## The same, with the share of the code that they run; takes twice as long
 	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
 
 .PHONY: bench
