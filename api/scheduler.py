@@ -7,10 +7,11 @@ and runs each once, and a source that asked for patience gets it.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -177,15 +178,17 @@ def last_runs(warehouse: Warehouse, job: Job | None = None) -> dict[tuple[str, s
     runs = latest_runs(
         warehouse, feed=job.feed.name if job else None, scope=job.scope if job else None
     )
-    return {
-        (row["feed"], row["scope"]): LastRun(
-            feed=row["feed"],
-            scope=row["scope"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
-            outcome=RunOutcome(row["outcome"]),
-            failures=row["failures"],
-            retry_after_seconds=row["retry_after_seconds"],
-        )
-        for row in runs.iter_rows(named=True)
-    }
+    return {(row["feed"], row["scope"]): last_run(row) for row in runs.iter_rows(named=True)}
+
+
+def last_run(row: Mapping[str, Any]) -> LastRun:
+    """What a row of `latest_runs` says of when the next run is due."""
+    return LastRun(
+        feed=row["feed"],
+        scope=row["scope"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        outcome=RunOutcome(row["outcome"]),
+        failures=row["failures"],
+        retry_after_seconds=row["retry_after_seconds"],
+    )

@@ -15,7 +15,7 @@ from api.options import Output
 from api.options import Warehouse as WarehouseOption
 from api.options import Watchlist as WatchlistOption
 from api.output import Column, Format, note, write
-from api.scheduler import last_runs
+from api.scheduler import last_run
 from api.settings import Settings
 from api.units import age_text
 from api.wiring import quarantine_of, scopes, utc_now
@@ -68,7 +68,6 @@ def feeds_command(
     now = utc_now()
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
         runs = {(row["feed"], row["scope"]): row for row in latest_runs(store).to_dicts()}
-        last = last_runs(store)
     rows = []
     for provider in known.values():
         for feed in provider.feeds:
@@ -77,13 +76,7 @@ def feeds_command(
             planned = scopes(provider, feed, wanted) if is_on else ()
             rows += [
                 _feed_row(
-                    feed,
-                    scope,
-                    runs.get((feed.name, scope)),
-                    next_run(feed.cadence, last.get((feed.name, scope)), now)
-                    if scope in planned
-                    else None,
-                    now,
+                    feed, scope, runs.get((feed.name, scope)), now, is_planned=scope in planned
                 )
                 for scope in dict.fromkeys([*planned, *told])
             ]
@@ -94,9 +87,10 @@ def feeds_command(
 
 
 def _feed_row(
-    feed: Feed, scope: str, run: dict[str, Any] | None, due: datetime | None, now: datetime
+    feed: Feed, scope: str, run: dict[str, Any] | None, now: datetime, *, is_planned: bool
 ) -> dict[str, object]:
-    """One line; ``due`` is None if nothing plans it: it is off, not set up or not watched."""
+    """One line; nothing plans a feed that is off, not set up or not watched."""
+    due = next_run(feed.cadence, last_run(run) if run else None, now) if is_planned else None
     good = run["last_good_at"] if run else None
     age = (now - good).total_seconds() if good else None
     is_late = due is not None and age is not None and age > LATE_BY * feed.cadence.total_seconds()
