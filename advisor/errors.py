@@ -15,3 +15,15 @@ class ManifestError(AdvisorError):
         super().__init__(f"{subject}: {reason}")
         self.subject = subject
         self.reason = reason
+
+
+class DemandError(AdvisorError):
+    """What is asked for cannot be: it contradicts itself, or is not a quantity.
+
+    A person changes the demand or the policy; trying again does not help.
+    """
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(f"{subject}: {reason}")
+        self.subject = subject
+        self.reason = reason

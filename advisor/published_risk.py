@@ -6,19 +6,14 @@ about the next hour, and nothing about a pool that is being emptied now. Whoever
 say so.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
+from advisor.hazards import Hazard, per_hour
 from warehouse.records import REGIONAL, Pool, Signal
 
 HOURS_PER_MONTH = 730.0
 """A twelfth of 365 days."""
-
-STALE_AFTER = timedelta(days=45)
-"""Published bands describe a trailing month; measured on AWS Spot Advisor snapshots of 2022 to
-2025, a third of them have changed after 29 days and 40 % after two months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +42,6 @@ DEFINITIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hazard:
-    """Interruptions per machine and hour: a middle and the ends of what the source said.
-
-    ``high_per_hour`` None means unbounded: the source's band is open. ``share_low`` and
-    ``share_high`` are the published band itself.
-    """
-
-    per_hour: float
-    low_per_hour: float
-    high_per_hour: float | None
-    share_low: float
-    share_high: float | None
-    definition: str
-    source: str
-    observed_at: datetime
-
-    @property
-    def band(self) -> str:
-        """The band as it was published: ``5-10%``, ``>20%``, ``3.9%``."""
-        low = f"{100 * self.share_low:g}"
-        if self.share_high is None:
-            return f">{low}%"
-        if self.share_high == self.share_low:
-            return f"{low}%"
-        return (
-            f"{low}-{100 * self.share_high:g}%"
-            if self.share_low
-            else f"<{100 * self.share_high:g}%"
-        )
-
-    def is_stale(self, now: datetime) -> bool:
-        """Whether it says more about the past than about now."""
-        return now - self.observed_at > STALE_AFTER
-
-
 def hazard_of(signal: Signal) -> Hazard:
     """Convert one published share to a hazard.
 
@@ -94,18 +53,15 @@ def hazard_of(signal: Signal) -> Hazard:
     definition = DEFINITIONS[signal.definition]
     high = signal.value_high
     middle = (signal.value_low + (1.0 if high is None else high)) / 2
-
-    def per_hour(share: float) -> float | None:
-        return -math.log1p(-share) / definition.window_hours if share < 1 else None
-
-    low_per_hour, middle_per_hour = per_hour(signal.value_low), per_hour(middle)
+    hours = definition.window_hours
+    low_per_hour, middle_per_hour = per_hour(signal.value_low, hours), per_hour(middle, hours)
     if low_per_hour is None or middle_per_hour is None:
         # All machines of the window were lost: at least one loss per window, no upper end.
         low_per_hour = middle_per_hour = 1 / definition.window_hours
     return Hazard(
         per_hour=middle_per_hour,
         low_per_hour=low_per_hour,
-        high_per_hour=None if high is None else per_hour(high),
+        high_per_hour=None if high is None else per_hour(high, hours),
         share_low=signal.value_low,
         share_high=high,
         definition=signal.definition,

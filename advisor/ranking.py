@@ -1,20 +1,31 @@
-"""Order offerings by expected cost: what a machine costs, and what losing it costs."""
+"""Order offerings by expected cost: what a machine costs, and what losing it costs.
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+`rank` is for a few offerings; `Universe` keeps a whole market's numbers as arrays, so that each
+further question costs some milliseconds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
+
+import numpy as np
 
 from advisor.demand import Demand
+from advisor.hazards import Hazard
 from advisor.policy import Policy
-from advisor.published_risk import Hazard
-from warehouse.records import Offering, Pool
+from advisor.universe import Costs, Floats, Universe
+from warehouse.records import CapacityType, Offering, Pool
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """One offering in its place. Costs are None where the risk, and so the cost, is unknown.
 
-    ``cost_high_usd_per_hour`` is also None where the risk has no upper end.
+    ``cost_high_usd_per_hour`` is also None where the risk has no upper end. ``rank_best`` and
+    ``rank_worst`` are the places that it could have with every cost somewhere in its interval;
+    None where its own cost is unknown. ``cost_usd_per_work`` is the cost per unit of the demand's
+    work (per hour: the same as the cost); None where the GPU's throughput is unknown.
     """
 
     rank: int
@@ -23,12 +34,27 @@ class Ranked:
     cost_usd_per_hour: float | None
     cost_low_usd_per_hour: float | None
     cost_high_usd_per_hour: float | None
+    rank_best: int | None = None
+    rank_worst: int | None = None
+    cost_usd_per_work: float | None = None
 
     @property
     def saving_share(self) -> float | None:
         """Share saved against on-demand; negative if spot is dearer; None if either is unknown."""
         spot, listed = self.offering.usd_per_hour, self.offering.on_demand_usd_per_hour
         return None if spot is None or not listed else 1 - spot / listed
+
+    @property
+    def hazard_per_hour(self) -> float | None:
+        """Interruptions per hour: 0 of what is not spot, None if unknown."""
+        if self.offering.capacity_type is not CapacityType.SPOT:
+            return 0.0
+        return None if self.hazard is None else self.hazard.per_hour
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its interval overlaps with another's, so that its place is a guess."""
+        return self.rank_best != self.rank_worst
 
     def reason(self) -> str:
         """One sentence: the numbers behind the place, with their units."""
@@ -38,11 +64,95 @@ class Ranked:
             amount = f"{self.offering.price_per_hour:.4f} {self.offering.currency}"
             return f"{place}: {amount} an hour, of unknown worth in USD; not ranked by cost"
         price = f"{place}: {usd:.4f} USD an hour"
+        if self.offering.capacity_type is not CapacityType.SPOT:
+            return f"{price} {self.offering.capacity_type.value}, not interrupted"
         if self.hazard is None or self.cost_usd_per_hour is None:
             return f"{price}, risk unknown; listed after all pools whose risk is known"
         return (
-            f"{price} and {self.hazard.band} interrupted a month as published, "
-            f"{self.cost_usd_per_hour:.4f} USD an hour expected"
+            f"{price} and {self.hazard.words()}, {self.cost_usd_per_hour:.4f} USD an hour expected"
+        )
+
+
+class RankedRows(Sequence[Ranked]):
+    """The ranked offerings, best first; each is made when it is looked at."""
+
+    def __init__(self, universe: Universe, costs: Costs) -> None:
+        """Of costs that are in the order of their ranks."""
+        self._universe = universe
+        self._costs = costs
+        with np.errstate(invalid="ignore"):
+            self._per_work = costs.middle / costs.work
+            self._low, self._high = costs.low / costs.work, costs.high / costs.work
+
+    def __len__(self) -> int:
+        return len(self._costs.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RankedRows) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment] # as a list has none
+
+    @overload
+    def __getitem__(self, index: int) -> Ranked: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Ranked]: ...
+
+    def __getitem__(self, index: int | slice) -> Ranked | list[Ranked]:
+        if isinstance(index, slice):
+            return [self._at(place) for place in range(*index.indices(len(self)))]
+        return self._at(range(len(self))[index])
+
+    @property
+    def offerings(self) -> list[Offering]:
+        """The offerings alone, best first."""
+        return [self._universe.offerings[row] for row in self._costs.rows]
+
+    @property
+    def hazards(self) -> list[Hazard | None]:
+        """Their hazards alone, in the same order."""
+        pairs = zip(self._costs.rows.tolist(), self._costs.windows.tolist(), strict=True)
+        return [self._universe.hazard_of(row, window) for row, window in pairs]
+
+    def _at(self, place: int) -> Ranked:
+        costs = self._costs
+        row = int(costs.rows[place])
+        best, worst = self._reachable(place)
+        return Ranked(
+            rank=place + 1,
+            offering=self._universe.offerings[row],
+            hazard=self._universe.hazard_of(row, int(costs.windows[place])),
+            cost_usd_per_hour=_known(costs.middle[place]),
+            cost_low_usd_per_hour=_known(costs.low[place]),
+            cost_high_usd_per_hour=_known(costs.high[place]),
+            rank_best=best,
+            rank_worst=worst,
+            cost_usd_per_work=_known(self._per_work[place]),
+        )
+
+    def _reachable(self, place: int) -> tuple[int, int] | tuple[None, None]:
+        """The best and the worst place that it could have; None where its cost is unknown.
+
+        Best: after those only whose whole interval lies below its own. Worst: after all whose
+        interval begins before its own ends.
+        """
+        low, high = self._low[place], self._high[place]
+        if np.isnan(low):
+            return None, None
+        lows, highs = self._ends
+        return (
+            1 + int(np.searchsorted(highs, low, side="left")),
+            int(np.searchsorted(lows, high, side="right")),
+        )
+
+    @cached_property
+    def _ends(self) -> tuple[Floats, Floats]:
+        """The known lower and upper ends, each by amount."""
+        known = ~np.isnan(self._low)
+        # In the order of the middles they are nearly sorted, which a stable sort makes use of.
+        return (
+            np.sort(self._low[known], kind="stable"),
+            np.sort(self._high[known], kind="stable"),
         )
 
 
@@ -50,58 +160,35 @@ class Ranked:
 class Ranking:
     """The offerings that meet a demand, best first, and how many each wish left out."""
 
-    ranked: list[Ranked]
+    ranked: RankedRows
     left_out: dict[str, int]
+    demand: Demand
 
 
 def rank(
     offerings: Iterable[Offering],
-    hazards: Mapping[Pool, Hazard],
+    hazards: Mapping[Pool, Hazard | Sequence[Hazard]],
     demand: Demand,
     policy: Policy,
 ) -> Ranking:
-    """Order by expected cost per hour, price + hazard x cost of one interruption.
+    """Order by expected cost per unit of work: price + hazard x cost of one interruption.
 
-    An offering of unknown risk is never taken for safe: it stands after all that are known, by
-    price; one of unknown price in USD stands last. Ties are broken by pool.
+    ``hazards`` has a published rate of a pool, or its forecasts of several windows, of which the
+    shortest that reaches as far as `Demand.looks_ahead` asks counts. An offering of unknown risk
+    is never taken for safe: it stands after all that are known, by price; one of unknown price in
+    USD stands last. Ties are broken by pool.
     """
-    left_out: Counter[str] = Counter()
-    fit = []
-    for offering in offerings:
-        unmet = demand.unmet_by(offering.instance_type) or policy.refuses(offering)
-        if unmet:
-            left_out[unmet] += 1
-        else:
-            fit.append(_costed(offering, hazards.get(offering.pool), demand))
-    fit.sort(key=_order)
-    ranked = [replace(one, rank=place) for place, one in enumerate(fit, 1)]
-    return Ranking(ranked, dict(left_out.most_common()))
+    several = {pool: (one,) if isinstance(one, Hazard) else one for pool, one in hazards.items()}
+    return rank_in(Universe(offerings, several), demand, policy)
 
 
-def _costed(offering: Offering, hazard: Hazard | None, demand: Demand) -> Ranked:
-    """The offering with its costs, not yet placed."""
-    usd = offering.usd_per_hour
-    if usd is None or hazard is None:
-        return Ranked(0, offering, hazard, None, None, None)
-    restart_hours = demand.restart.total_seconds() / 3600
-    one_interruption = usd * restart_hours + demand.interruption_cost_usd
-    return Ranked(
-        rank=0,
-        offering=offering,
-        hazard=hazard,
-        cost_usd_per_hour=usd + hazard.per_hour * one_interruption,
-        cost_low_usd_per_hour=usd + hazard.low_per_hour * one_interruption,
-        cost_high_usd_per_hour=(
-            None if hazard.high_per_hour is None else usd + hazard.high_per_hour * one_interruption
-        ),
-    )
+def rank_in(universe: Universe, demand: Demand, policy: Policy) -> Ranking:
+    """The same, of a market whose arrays are there."""
+    rows, left_out = universe.fitting(demand, policy)
+    costs = universe.costs(rows, demand)
+    ordered = costs.take(universe.ordered(costs))
+    return Ranking(RankedRows(universe, ordered), dict(left_out.most_common()), demand)
 
 
-def _order(one: Ranked) -> tuple[int, float, float, Pool]:
-    """Known cost, then known price, then the rest; within each by amount, price and pool."""
-    usd = one.offering.usd_per_hour
-    if usd is None:
-        return (2, one.offering.price_per_hour, 0.0, one.offering.pool)
-    if one.cost_usd_per_hour is None:
-        return (1, usd, 0.0, one.offering.pool)
-    return (0, one.cost_usd_per_hour, usd, one.offering.pool)
+def _known(value: np.float64) -> float | None:
+    return float(value) if np.isfinite(value) else None

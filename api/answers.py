@@ -1,25 +1,34 @@
 """Answers to "which offerings?": what the warehouse knows, ranked, with what must be said of it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from advisor import DEFINITIONS, Demand, Ranked, Ranking, published_hazards, rank
+from advisor import DEFINITIONS, Demand, Hazard, Policy, Ranked, Ranking, Universe, rank_in
+from advisor.forecast_risk import hazards_of
+from advisor.offerings import on_demand
+from advisor.relax import why_nothing
 from api.errors import NoAnswerError
 from api.options import Filters
 from api.settings import Settings
 from api.wiring import utc_now
+from warehouse.forecasts import newest_forecasts
 from warehouse.prices import market
-from warehouse.records import Offering
+from warehouse.records import Offering, Pool
 from warehouse.signals import newest_signals
 from warehouse.store import Warehouse
 
-PUBLISHED, NO_RISK = "published", "none"
-"""Where the risk comes from: the clouds' own published bands, not a forecast; or nothing is
-published for any of the offerings."""
+FORECAST, PUBLISHED, NO_RISK = "forecast", "published", "none"
+"""Where the risk of an answer comes from: the stored forecast, for at least one of the offerings;
+else the clouds' own published bands, not a forecast; or nothing is known for any of them."""
 
 BASIS_NOTES = {
+    FORECAST: (
+        "Risk is Spotcast's own forecast where there is one (`spotcast risk` tells what it is "
+        "worth), else what the clouds publish."
+    ),
     PUBLISHED: (
         "Risk is what the clouds publish (a share of machines over the past month, mostly per "
         "region), not a forecast."
@@ -45,54 +54,87 @@ class Answer:
     @property
     def risk_basis(self) -> str:
         """What stands behind the risk of the offerings."""
-        return PUBLISHED if any(one.hazard for one in self.ranking.ranked) else NO_RISK
+        kinds = Counter(one.is_forecast for one in self.ranking.ranked.hazards if one)
+        if kinds[True]:
+            return FORECAST
+        return PUBLISHED if kinds[False] else NO_RISK
 
     @property
     def data_as_of(self) -> datetime | None:
         """When the oldest price in the answer was last known to be true."""
-        times = [ranked.offering.price_observed_at for ranked in self.ranking.ranked]
-        return min(times, default=None)
+        return min((one.price_observed_at for one in self.ranking.ranked.offerings), default=None)
 
 
-def ask(settings: Settings, filters: Filters, demand: Demand) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the warehouse knows of the offerings of one policy, at one moment."""
+
+    universe: Universe
+    hazards: Mapping[Pool, Sequence[Hazard]]
+    now: datetime
+    shapeless: int
+
+
+def ask(
+    settings: Settings, filters: Filters, demand: Demand, *, with_on_demand: bool = False
+) -> Answer:
     """Rank what the warehouse knows.
 
+    ``with_on_demand`` also ranks the same machines on demand, where their list price is known.
+
     Raises:
-        NoAnswerError: nothing is left; says which wish left out how many.
+        NoAnswerError: nothing is left; says what excludes everything, and what would relax it.
         WarehouseError: the database cannot be read.
     """
-    now = utc_now()
-    with Warehouse.open(filters.warehouse or settings.warehouse, read_only=True) as warehouse:
-        where: dict[str, Any] = {"provider": filters.provider, "regions": filters.regions}
-        found = market(warehouse, now, usd_per_unit=settings.usd_per_unit, **where)
-        signals = newest_signals(warehouse, now, list(DEFINITIONS), **where)
-    hazards = published_hazards((one.pool for one in found.offerings), signals)
-    ranking = rank(found.offerings, hazards, demand, filters.policy)
+    known = known_market(settings, filters, with_on_demand=with_on_demand)
+    return answer_of(settings, known, demand, filters.policy)
+
+
+def answer_of(settings: Settings, known: Known, demand: Demand, policy: Policy) -> Answer:
+    """Rank a market that was read.
+
+    Raises:
+        NoAnswerError: as `ask`.
+    """
+    ranking = rank_in(known.universe, demand, policy)
     notes = []
-    if found.shapeless:
+    if known.shapeless:
         notes.append(
-            f"{len(found.shapeless)} pools have a price but no known machine shape and were left "
+            f"{known.shapeless} pools have a price but no known machine shape and were left "
             f"out: `spotcast import instance-types` or `spotcast collect` adds shapes."
         )
     if not ranking.ranked:
-        raise NoAnswerError(_why_nothing(found.offerings, filters, ranking, notes))
-    if any(one.offering.currency == "CNY" for one in ranking.ranked):
+        raise NoAnswerError(" ".join([_why_nothing(known.universe, demand, policy), *notes]))
+    if any(one.currency == "CNY" for one in ranking.ranked.offerings):
         notes.append(f"Prices in CNY are converted at {settings.usd_per_cny:g} USD (settings).")
-    return Answer(ranking, now, settings.price_max_age, notes)
+    return Answer(ranking, known.now, settings.price_max_age, notes)
 
 
-def _why_nothing(
-    offerings: Sequence[Offering], filters: Filters, ranking: Ranking, notes: list[str]
-) -> str:
-    where = " ".join(
-        f"{word} {value}"
-        for word, value in (
-            ("of", filters.provider),
-            ("in", ", ".join(filters.regions) if filters.regions else None),
-        )
-        if value
-    )
-    if not offerings:
-        return " ".join([f"The warehouse has no spot prices {where}".rstrip() + ".", *notes])
-    lost = "; ".join(f"{count} lack {wish}" for wish, count in ranking.left_out.items())
-    return " ".join([f"None of the {len(offerings)} offerings {where} fits: {lost}.", *notes])
+def known_market(settings: Settings, filters: Filters, *, with_on_demand: bool = False) -> Known:
+    """Every offering of the clouds and regions asked for, with the best that is known of its risk.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+    """
+    now = utc_now()
+    policy = filters.policy
+    provider = policy.providers[0] if len(policy.providers) == 1 else None
+    where: dict[str, Any] = {"provider": provider, "regions": list(policy.regions) or None}
+    with Warehouse.open(filters.warehouse or settings.warehouse, read_only=True) as warehouse:
+        found = market(warehouse, now, usd_per_unit=settings.usd_per_unit, **where)
+        signals = newest_signals(warehouse, now, list(DEFINITIONS), **where)
+        forecasts = newest_forecasts(warehouse, now, **where)
+    pools = [one.pool for one in found.offerings]
+    offerings: list[Offering] = list(found.offerings)
+    if with_on_demand:
+        offerings += [listed for one in found.offerings if (listed := on_demand(one))]
+    hazards = hazards_of(pools, forecasts, signals, now)
+    return Known(Universe(offerings, hazards), hazards, now, len(found.shapeless))
+
+
+def _why_nothing(universe: Universe, demand: Demand, policy: Policy) -> str:
+    if len(universe):
+        return why_nothing(universe, demand, policy)
+    places = [("of", policy.providers), ("in", policy.regions)]
+    where = "".join(f" {word} {', '.join(names)}" for word, names in places if names)
+    return f"The warehouse has no spot prices{where}."

@@ -3,16 +3,19 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from advisor import Demand, Policy
+from advisor import Demand, Policy, Work
+from advisor.demand_file import read_demand
+from advisor.gpus import FORMATS
+from advisor.units import duration, gib
+from api.errors import UsageError
 from api.output import Format
-from api.units import duration_seconds, gib
 from api.wiring import utc_now
 
 
@@ -29,10 +32,10 @@ def moment(text: str) -> datetime:
     Raises:
         BadParameter: it is neither; says how to write one.
     """
-    seconds = duration_seconds(text)
+    ago = duration(text)
     try:
-        if seconds is not None:
-            return utc_now() - timedelta(seconds=seconds)
+        if ago is not None:
+            return utc_now() - ago
         given = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
@@ -41,7 +44,23 @@ def moment(text: str) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-DEFAULT_RESTART = Demand().restart
+def span(text: str) -> timedelta:
+    """A duration such as ``15m``.
+
+    Raises:
+        BadParameter: it is none; says how to write one.
+    """
+    found = duration(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 15m, 6h or 2d")
+    return found
+
+
+def _format(text: str) -> str:
+    if text.lower() not in FORMATS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
+    return text.lower()
+
 
 MAKERS = ("nvidia", "amd", "any")
 
@@ -79,15 +98,47 @@ GpuModel = Annotated[
     str | None, typer.Option("--gpu-model", help="GPU model, such as L4 or `A100 80GB`.")
 ]
 GpuManufacturer = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--gpu-manufacturer", help="nvidia, amd or any.", metavar="MAKER", callback=_maker
+        "--gpu-manufacturer",
+        help="nvidia, amd or any; nvidia if not given.",
+        metavar="MAKER",
+        parser=_maker,
     ),
 ]
 GpuMemory = Annotated[
     float | None,
     typer.Option(
         "--gpu-memory-min", parser=_size, metavar="SIZE", help="Memory per GPU, `16 GiB`."
+    ),
+]
+GpuMemoryTotal = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-memory-total-min", parser=_size, metavar="SIZE", help="Memory of all GPUs together."
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        parser=_format,
+        metavar="FORMAT",
+        help=f"Number format in the GPU's hardware: {', '.join(FORMATS)}.",
+    ),
+]
+NvLink = Annotated[bool, typer.Option("--nvlink", help="GPUs that are joined by NVLink.")]
+TypesNot = Annotated[
+    list[str] | None,
+    typer.Option("--not-type", help="Instance type or pattern to leave out; may be repeated."),
+]
+DemandFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--demand",
+        help="Demand and policy as YAML; options that are given as well go before it.",
+        exists=True,
+        dir_okay=False,
     ),
 ]
 Vcpus = Annotated[float | None, typer.Option("--vcpus-min", min=0, help="Virtual CPUs.")]
@@ -119,45 +170,123 @@ class Filters:
     region: Regions = None
     zone: Zones = None
     type: Types = None
+    not_type: TypesNot = None
     gpus: Gpus = None
     gpu_model: GpuModel = None
-    gpu_manufacturer: GpuManufacturer = "nvidia"
+    gpu_manufacturer: GpuManufacturer = None
     gpu_memory_min: GpuMemory = None
+    gpu_memory_total_min: GpuMemoryTotal = None
+    precision: Precision = None
+    nvlink: NvLink = False
     vcpus_min: Vcpus = None
     memory_min: Memory = None
     arch: Architecture = None
     max_price: MaxPrice = None
+    demand_file: DemandFile = None
     warehouse: Warehouse = None
 
     @property
     def regions(self) -> list[str] | None:
         """The regions asked for; None for all."""
-        return None if not self.region or "all" in self.region else self.region
+        return list(self.policy.regions) or None
 
     @property
     def policy(self) -> Policy:
-        """What the user accepts."""
-        return Policy(
-            zones=tuple(self.zone or ()),
-            types=tuple(self.type or ()),
-            max_usd_per_hour=self.max_price,
-        )
+        """What the user accepts: the file's policy, and what was given as an option."""
+        regions = () if not self.region or "all" in self.region else tuple(self.region)
+        given = {
+            "providers": (self.provider,) if self.provider else (),
+            "regions": regions,
+            "zones": tuple(self.zone or ()),
+            "types": tuple(self.type or ()),
+            "types_not": tuple(self.not_type or ()),
+        }
+        chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
+        if self.region and not regions:
+            chosen["regions"] = ()
+        if self.max_price is not None:
+            chosen["max_usd_per_hour"] = self.max_price
+        return replace(self._read()[1], **chosen)
 
-    def demand(
-        self, *, restart: timedelta | None = None, interruption_cost_usd: float = 0.0
-    ) -> Demand:
-        """What is asked of a machine."""
-        return Demand(
-            gpus=self.gpus,
-            gpu_model=self.gpu_model,
-            gpu_manufacturer=None if self.gpu_manufacturer == "any" else self.gpu_manufacturer,
-            gpu_memory_min_gib=self.gpu_memory_min,
-            vcpus_min=self.vcpus_min,
-            memory_min_gib=self.memory_min,
-            architecture=self.arch,
-            restart=DEFAULT_RESTART if restart is None else restart,
-            interruption_cost_usd=interruption_cost_usd,
-        )
+    def demand(self) -> Demand:
+        """What is asked of a machine: the file's demand, and what was given as an option.
+
+        Raises:
+            DemandError: it contradicts itself, or the file cannot be read.
+        """
+        given = {
+            "gpus": self.gpus,
+            "gpu_model": self.gpu_model,
+            "gpu_memory_min_gib": self.gpu_memory_min,
+            "gpu_memory_total_min_gib": self.gpu_memory_total_min,
+            "precision": self.precision,
+            "nvlink": self.nvlink or None,
+            "vcpus_min": self.vcpus_min,
+            "memory_min_gib": self.memory_min,
+            "architecture": self.arch,
+            **self._costs(),
+        }
+        chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if self.gpu_manufacturer is not None:
+            maker = self.gpu_manufacturer
+            chosen["gpu_manufacturer"] = None if maker == "any" else maker
+        return replace(self._read()[0], **chosen)
+
+    def _costs(self) -> dict[str, Any]:
+        """What else was said of the workload; by field of `Demand`."""
+        return {}
+
+    def _read(self) -> tuple[Demand, Policy]:
+        if self.demand_file is None:
+            return Demand(), Policy()
+        try:
+            text = self.demand_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{self.demand_file}: cannot be read: {error}") from error
+        return read_demand(text, str(self.demand_file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload(Filters):
+    """The same, with what an interruption costs the workload; for every command that ranks."""
+
+    restart_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Work and start-up time that one interruption costs; 15 if not given."
+        ),
+    ] = None
+    interruption_cost: Annotated[
+        float | None, typer.Option(min=0, help="USD that one interruption costs beside that.")
+    ] = None
+    lead_time: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=span,
+            metavar="TIME",
+            help="From asking for a machine to serving on it; the restart's time if not given.",
+        ),
+    ] = None
+    runs_for: Annotated[
+        timedelta | None,
+        typer.Option(parser=span, metavar="TIME", help="How long a job runs; none for a service."),
+    ] = None
+    per: Annotated[
+        Work | None,
+        typer.Option(
+            help="Compare costs per hour, or per unit of the GPUs' peak compute or bandwidth."
+        ),
+    ] = None
+
+    def _costs(self) -> dict[str, Any]:
+        minutes = self.restart_minutes
+        return {
+            "restart": None if minutes is None else timedelta(minutes=minutes),
+            "interruption_cost_usd": self.interruption_cost,
+            "lead_time": self.lead_time,
+            "runs_for": self.runs_for,
+            "work": self.per,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +326,11 @@ class FeedChoice:
 def with_filters(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose first argument is `Filters` one option per field of it."""
     return with_fields(Filters)(command)
+
+
+def with_workload(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command whose first argument is `Workload` one option per field of it."""
+    return with_fields(Workload)(command)
 
 
 def with_fields(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from advisor.published_risk import DEFINITIONS, Hazard
+from advisor.hazards import Hazard
+from advisor.published_risk import DEFINITIONS
 from advisor.risk.drivers import Drivers, Note
 from advisor.risk.grid import Floats
 from advisor.risk.hazard import Z_90, Forecasts

@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from advisor.published_risk import Hazard
+from advisor.hazards import Hazard
 from advisor.risk.bands import stated_by_bands
 from advisor.risk.drivers import Drivers
 from advisor.risk.evidence import evidence_of

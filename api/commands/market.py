@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor import Hazard, Ranked
+from advisor import Ranked
+from advisor.explain import explanation
+from advisor.hazards import window_text
 from api.answers import BASIS_NOTES, Answer, ask
 from api.errors import EXIT_STALE
-from api.options import DEFAULT_RESTART, Filters, Limit, Output, with_filters
+from api.options import Filters, Limit, Output, Workload, with_filters, with_workload
 from api.output import Column, Format, note, write
 from api.units import age_text
 
@@ -58,24 +60,29 @@ AGE = (
     Column("price_source", "SOURCE", is_wide=True),
 )
 RISK = (
-    Column("interrupted_band", "INTERRUPTED/MONTH", is_right=True),
+    Column("interrupted", "INTERRUPTED", is_right=True),
     Column("cost_usd_per_hour", "EXPECTED USD/H", _usd, is_right=True),
+    Column("cost_usd_per_work", "USD/WORK", "{:.3g}".format, is_right=True, is_wide=True),
     Column("hazard_per_hour", "HAZARD/H", "{:.2g}".format, is_right=True, is_wide=True),
     Column("risk_age_hours", "RISK AGE", _age, is_right=True, is_wide=True),
 )
 PROVIDER = Column("provider", "CLOUD")
 RANK = Column("rank", "#", is_right=True)
+COULD_BE = Column("places", "COULD BE", is_right=True)
 PRICED = (*SHAPE, *PRICE, *AGE)
-RANKED = (RANK, *SHAPE, *PRICE, *RISK, *AGE)
+RANKED = (RANK, *SHAPE, *PRICE, *RISK, COULD_BE, *AGE)
 
 
 def row_of(ranked: Ranked, answer: Answer) -> dict[str, Any]:
     """One offering as every format shows it; null is unknown."""
-    offering, hazard = ranked.offering, ranked.hazard
+    offering = ranked.offering
     shape, pool = offering.instance_type, offering.pool
     memory = "" if shape.gpu_memory_gib is None else f" {shape.gpu_memory_gib:.4g} GiB"
     return {
         "rank": ranked.rank,
+        "rank_best": ranked.rank_best,
+        "rank_worst": ranked.rank_worst,
+        "places": _places(ranked),
         "provider": pool.provider,
         "region": pool.region,
         "zone": pool.zone,
@@ -97,29 +104,56 @@ def row_of(ranked: Ranked, answer: Answer) -> dict[str, Any]:
         "price_semantics": offering.price_semantics.value,
         "price_observed_at": offering.price_observed_at,
         "price_age_hours": _hours(answer.now - offering.price_observed_at),
-        **_risk(hazard, answer.now),
+        **_risk(ranked, answer.now),
+        "cost_usd_per_work": ranked.cost_usd_per_work,
+        "work": answer.ranking.demand.work.value,
         "cost_usd_per_hour": ranked.cost_usd_per_hour,
         "cost_low_usd_per_hour": ranked.cost_low_usd_per_hour,
         "cost_high_usd_per_hour": ranked.cost_high_usd_per_hour,
         "is_stale": answer.is_stale(ranked),
-        "reason": ranked.reason(),
+        "reason": explanation(answer.ranking, ranked),
     }
 
 
-def _risk(hazard: Hazard | None, now: datetime) -> dict[str, Any]:
-    if hazard is None:
-        fields = ("interrupted_band", "hazard_per_hour", "hazard_low_per_hour")
-        more = ("hazard_high_per_hour", "risk_source", "risk_definition", "risk_age_hours")
-        return dict.fromkeys((*fields, *more))
-    return {
-        "interrupted_band": hazard.band,
-        "hazard_per_hour": hazard.per_hour,
-        "hazard_low_per_hour": hazard.low_per_hour,
-        "hazard_high_per_hour": hazard.high_per_hour,
-        "risk_source": hazard.source,
-        "risk_definition": hazard.definition,
-        "risk_age_hours": _hours(now - hazard.observed_at),
-    }
+def _places(ranked: Ranked) -> str | None:
+    """``1-5``, the places that it could have by the intervals; ``2`` where it is sure."""
+    if not ranked.is_uncertain:
+        return None if ranked.rank_best is None else str(ranked.rank)
+    return f"{ranked.rank_best}-{ranked.rank_worst}"
+
+
+def _risk(ranked: Ranked, now: datetime) -> dict[str, Any]:
+    """What is known of the risk; every value is null where nothing is."""
+    hazard = ranked.hazard
+    window = None if hazard is None else hazard.horizon
+    said = (
+        None
+        if hazard is None
+        else {
+            "interrupted": f"{hazard.band} in {window_text(window) if window else 'a month'}",
+            "interrupted_band": None if hazard.is_forecast else hazard.band,
+            "probability": hazard.share,
+            "probability_low": hazard.share_low if hazard.is_forecast else None,
+            "probability_high": hazard.share_high if hazard.is_forecast else None,
+            "horizon_seconds": None if window is None else window.total_seconds(),
+            "risk_grade": hazard.grade,
+            "hazard_per_hour": hazard.per_hour,
+            "hazard_low_per_hour": hazard.low_per_hour,
+            "hazard_high_per_hour": hazard.high_per_hour,
+            "risk_source": hazard.source,
+            "risk_definition": hazard.definition,
+            "risk_age_hours": _hours(now - hazard.observed_at),
+        }
+    )
+    return said or {**dict.fromkeys(RISK_FIELDS), "hazard_per_hour": ranked.hazard_per_hour}
+
+
+RISK_FIELDS = (
+    *("interrupted", "interrupted_band", "probability", "probability_low", "probability_high"),
+    *("horizon_seconds", "risk_grade", "hazard_per_hour", "hazard_low_per_hour"),
+    *("hazard_high_per_hour", "risk_source", "risk_definition", "risk_age_hours"),
+)
+"""What every format shows of the risk."""
 
 
 def _hours(age: timedelta) -> float:
@@ -130,7 +164,7 @@ SORT_KEYS: Mapping[Sort, Callable[[Ranked], Any]] = {
     Sort.COST: lambda one: one.rank,
     Sort.PRICE: lambda one: one.offering.usd_per_hour,
     Sort.SAVING: lambda one: None if one.saving_share is None else -one.saving_share,
-    Sort.RISK: lambda one: None if one.hazard is None else one.hazard.per_hour,
+    Sort.RISK: lambda one: one.hazard_per_hour,
     Sort.TYPE: lambda one: (one.offering.pool.instance_type, one.offering.pool),
     Sort.AGE: lambda one: -one.offering.price_observed_at.timestamp(),
 }
@@ -195,25 +229,29 @@ def price_command(
         raise typer.Exit(EXIT_STALE)
 
 
-@with_filters
+@with_workload
 def rank_command(
-    filters: Filters,
+    workload: Workload,
     context: typer.Context,
     sort: Annotated[Sort, typer.Option(help="By what to order.")] = Sort.COST,
     limit: Limit = 20,
-    restart_minutes: Annotated[
-        float, typer.Option(min=0, help="Work and start-up time that one interruption costs.")
-    ] = DEFAULT_RESTART.total_seconds() / 60,
-    interruption_cost: Annotated[
-        float, typer.Option(min=0, help="USD that one interruption costs beside that.")
-    ] = 0.0,
+    with_on_demand: Annotated[
+        bool, typer.Option("--with-on-demand", help="Rank the same machines on demand as well.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why each is in its place, one sentence a row.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Rank offerings by expected cost: price plus risk times the cost of an interruption."""
-    demand = filters.demand(
-        restart=timedelta(minutes=restart_minutes), interruption_cost_usd=interruption_cost
-    )
-    answer = ask(context.obj, filters, demand)
+    """Rank offerings by expected cost: price plus risk times the cost of an interruption.
+
+    COULD BE tells the places that an offering could have with every cost within its interval.
+    """
+    answer = ask(context.obj, workload, workload.demand(), with_on_demand=with_on_demand)
     note(BASIS_NOTES[answer.risk_basis])
-    if show(answer, RANKED, sort, limit, output):
+    is_stale = show(answer, RANKED, sort, limit, output)
+    if explain:
+        for one in ordered(answer.ranking.ranked, sort)[: limit or None]:
+            note(f"{one.rank}. {explanation(answer.ranking, one)}.")
+    if is_stale:
         raise typer.Exit(EXIT_STALE)

@@ -20,13 +20,14 @@ from advisor.risk.verification import (
     Verification,
     verify,
 )
+from advisor.units import duration
 from api.errors import NoAnswerError, UsageError
 from api.options import Output, Provider, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.skill import SEED
-from api.units import duration_seconds, horizon_text
+from api.units import horizon_text
 from api.wiring import utc_now
 from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
 from warehouse.store import Warehouse
@@ -35,9 +36,10 @@ ALL = "all"
 
 
 def _horizon(text: str) -> float:
-    seconds = duration_seconds(text)
-    if seconds is None:
+    found = duration(text)
+    if found is None:
         raise typer.BadParameter(f"{text!r} is no horizon: write 15m, 1h, 6h or 24h")
+    seconds = found.total_seconds()
     try:
         horizon_place(seconds)
     except HorizonError as error:

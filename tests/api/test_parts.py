@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from advisor.units import gib
 from api.settings import SettingsError, settings_from
-from api.units import age_text, gib
+from api.units import age_text
 
 SETTINGS_PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

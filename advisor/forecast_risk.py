@@ -1,0 +1,69 @@
+"""The forecasts that are stored, as hazards of pools."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from advisor.hazards import FORECAST, Hazard, per_hour
+from advisor.published_risk import published_hazards
+from warehouse.records import REGIONAL, Pool, Signal
+
+CERTAIN_PER_HOUR = 60.0
+"""Interruptions per hour of a pool whose loss is certain: no machine starts within a minute."""
+
+
+def forecast_hazards(forecasts: pl.DataFrame) -> dict[Pool, tuple[Hazard, ...]]:
+    """The hazards of each pool, one per window, the shortest first.
+
+    ``forecasts`` has the columns of the table `risk_forecast`, one row per pool and window. Each
+    probability is spread evenly over its window: P within t hours is the hazard -ln(1 - P) / t.
+    """
+    found: defaultdict[Pool, list[Hazard]] = defaultdict(list)
+    for row in forecasts.sort("horizon_seconds").iter_rows(named=True):
+        pool = Pool(row["provider"], row["region"], row["zone"], row["instance_type"])
+        found[pool].append(_hazard(row))
+    return {pool: tuple(several) for pool, several in found.items()}
+
+
+def hazards_of(
+    pools: Iterable[Pool], forecasts: pl.DataFrame, signals: Iterable[Signal], now: datetime
+) -> Mapping[Pool, tuple[Hazard, ...]]:
+    """The best that is known of each pool's risk; a pool of which nothing is known is left out.
+
+    A forecast that is not stale goes before a published rate, and that before a stale forecast. A
+    zone's own forecast goes before its region's.
+    """
+    pools = list(pools)
+    issued = forecast_hazards(forecasts)
+    published = published_hazards(pools, signals)
+    hazards: dict[Pool, tuple[Hazard, ...]] = {}
+    for pool in pools:
+        regional = Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)
+        forecast = issued.get(pool) or issued.get(regional) or ()
+        fresh = tuple(one for one in forecast if not one.is_stale(now))
+        band = published.get(pool)
+        if known := fresh or ((band,) if band else forecast):
+            hazards[pool] = known
+    return hazards
+
+
+def _hazard(row: Mapping[str, Any]) -> Hazard:
+    hours = row["horizon_seconds"] / 3600
+    middle = per_hour(row["probability"], hours)
+    at_least = per_hour(row["probability_low"], hours)
+    return Hazard(
+        per_hour=CERTAIN_PER_HOUR if middle is None else middle,
+        low_per_hour=CERTAIN_PER_HOUR if at_least is None else at_least,
+        high_per_hour=per_hour(row["probability_high"], hours),
+        share_low=row["probability_low"],
+        share_high=row["probability_high"],
+        definition=FORECAST,
+        source=row["model_version"],
+        observed_at=row["issued_at"],
+        horizon=timedelta(seconds=row["horizon_seconds"]),
+        share=row["probability"],
+        grade=row["grade"],
+    )

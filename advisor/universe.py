@@ -1,0 +1,201 @@
+"""A market's numbers as arrays: each question about all of it costs milliseconds.
+
+The records stay what they are; beside them stand their prices, hazards and places in one array
+each, made once. Wishes are asked of each distinct machine shape, place and type, not of each
+offering: a market of 60,000 offerings has some 2,000 shapes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.demand import Demand
+from advisor.gpus import throughput
+from advisor.hazards import Hazard
+from advisor.policy import Policy
+from warehouse.records import CapacityType, Offering, Pool
+
+T = TypeVar("T", bound=Hashable)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+EVERY_WINDOW = float("inf")
+"""The window of a published rate, hours: it holds for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the chosen offerings are expected to cost; arrays over ``rows``, unordered.
+
+    ``rows`` are places in `Universe.offerings`, ``windows`` the columns of `Universe.hazard_of`.
+    Costs are USD per hour, nan where price or risk is unknown; ``high`` is inf where the risk has
+    no upper end. ``work`` is what the machine does in an hour, nan if that is not known.
+    """
+
+    rows: Integers
+    windows: Integers
+    usd: Floats
+    middle: Floats
+    low: Floats
+    high: Floats
+    work: Floats
+
+    def take(self, places: Integers) -> "Costs":
+        """The same costs in another order."""
+        return Costs(*(getattr(self, one.name)[places] for one in fields(self)))
+
+
+class Universe:
+    """Offerings with the hazards of their pools.
+
+    ``hazards`` has, for each pool whose risk is known, one published rate or the forecasts of
+    several windows. An offering that is not spot is never interrupted.
+    """
+
+    def __init__(
+        self, offerings: Iterable[Offering], hazards: Mapping[Pool, Sequence[Hazard]]
+    ) -> None:
+        # In the order of pools, so that a stable sort breaks ties by pool.
+        self.offerings = sorted(offerings, key=lambda one: (one.pool, one.capacity_type))
+        self._hazards = hazards
+        self._usd = _column(one.usd_per_hour for one in self.offerings)
+        self._listed = _column(one.price_per_hour for one in self.offerings)
+        self._shapes = _Groups(one.instance_type for one in self.offerings)
+        self._types = _Groups(one.pool.instance_type for one in self.offerings)
+        self._places = _Groups(
+            (one.pool.provider, one.pool.region, one.pool.zone) for one in self.offerings
+        )
+        self._clouds = _Groups(one.pool.provider for one in self.offerings)
+        self._is_spot = np.array(
+            [one.capacity_type is CapacityType.SPOT for one in self.offerings], dtype=bool
+        )
+        self._windows, self._rates = self._hazard_table()
+
+    def __len__(self) -> int:
+        return len(self.offerings)
+
+    def fitting(self, demand: Demand, policy: Policy) -> tuple[Integers, Counter[str]]:
+        """The rows that meet demand and policy, and how many each wish left out, in words."""
+        wishes = [
+            *self._shapes.asked(demand.unmet_by),
+            *self._places.asked(lambda place: policy.refuses_place(*place)),
+            *self._types.asked(policy.refuses_type),
+        ]
+        if policy.max_usd_per_hour is not None:
+            with np.errstate(invalid="ignore"):
+                broken = ~(self._usd <= policy.max_usd_per_hour)
+            wishes.append((policy.refuses_price(None) or "", broken))
+        left = np.ones(len(self), dtype=bool)
+        left_out: Counter[str] = Counter()
+        for wish, unmet in wishes:
+            lost = left & unmet
+            if count := int(lost.sum()):
+                left_out[wish] += count
+                left &= ~unmet
+        return np.flatnonzero(left), left_out
+
+    def costs(self, rows: Integers, demand: Demand) -> Costs:
+        """What the offerings of these rows cost with what their interruptions cost."""
+        windows = self._window_of(rows, demand)
+        usd = self._usd[rows]
+        one = usd * (demand.restart / timedelta(hours=1)) + demand.interruption_cost_usd
+        ends = []
+        for rate in self._rates:
+            hazard = np.where(self._is_spot[rows], rate[rows, windows], 0.0)
+            with np.errstate(invalid="ignore"):
+                ends.append(usd + hazard * one)
+        middle, low, high = ends
+        # Without an upper end times nothing to lose is nan, and costs nothing.
+        high = np.where(np.isnan(high), middle, high)
+        each = [throughput(shape, demand.work) for shape in self._shapes.distinct]
+        work = _column(each)[self._shapes.group[rows]]
+        return Costs(rows, windows, usd, middle, low, high, work)
+
+    def ordered(self, costs: Costs) -> Integers:
+        """The places in ``costs`` by rank: cost per work, then price per work, then the pool.
+
+        Known cost per work goes first; then known cost of unknown work; then unknown risk, of
+        known work and then of unknown; last unknown price.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            per_work = costs.middle / costs.work
+            price_per_work = costs.usd / costs.work
+        knows_cost, knows_work = ~np.isnan(costs.middle), ~np.isnan(costs.work)
+        tier = np.select(
+            [np.isnan(costs.usd), knows_cost & knows_work, knows_cost, knows_work],
+            [np.int8(4), np.int8(0), np.int8(1), np.int8(2)],
+            default=np.int8(3),
+        )
+        first = np.choose(
+            tier,
+            [per_work, costs.middle, price_per_work, costs.usd, self._listed[costs.rows]],
+        )
+        return np.lexsort((costs.usd, first, tier))
+
+    def hazard_of(self, row: int, window: int) -> Hazard | None:
+        """The hazard that stands behind the rates of a row in that column; None if unknown."""
+        if not self._is_spot[row]:
+            return None
+        hours = self._windows[window]
+        for one in self._hazards.get(self.offerings[row].pool, ()):
+            if _hours(one) == hours:
+                return one
+        return None
+
+    def _hazard_table(self) -> tuple[list[float], tuple[Floats, Floats, Floats]]:
+        """The windows told of, hours; and hazard, low and high, [row, window], nan if unknown."""
+        found = [self._hazards.get(one.pool, ()) for one in self.offerings]
+        windows = sorted({_hours(one) for several in found for one in several}) or [EVERY_WINDOW]
+        column = {hours: place for place, hours in enumerate(windows)}
+        rates = np.full((3, len(self), len(windows)), np.nan)
+        for row, several in enumerate(found):
+            for one in several:
+                high = np.inf if one.high_per_hour is None else one.high_per_hour
+                rates[:, row, column[_hours(one)]] = (one.per_hour, one.low_per_hour, high)
+        return windows, (rates[0], rates[1], rates[2])
+
+    def _window_of(self, rows: Integers, demand: Demand) -> Integers:
+        """Per row the column of the shortest known window that reaches, else of the longest."""
+        needed = np.array(
+            [demand.looks_ahead(cloud) / timedelta(hours=1) for cloud in self._clouds.distinct]
+        )
+        known = ~np.isnan(self._rates[0][rows])
+        windows = np.array(self._windows)
+        reaches = known & (windows[None, :] >= needed[self._clouds.group[rows]][:, None])
+        longest = known.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+        chosen: Integers = np.where(reaches.any(axis=1), np.argmax(reaches, axis=1), longest)
+        return chosen
+
+
+class _Groups(Generic[T]):
+    """Values that repeat: the distinct ones, and of which each row is."""
+
+    def __init__(self, values: Iterable[T]) -> None:
+        numbers: dict[T, int] = {}
+        self.group: Integers = np.array(
+            [numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64
+        )
+        self.distinct = list(numbers)
+
+    def asked(self, wish: Callable[[T], str | None]) -> list[tuple[str, NDArray[np.bool_]]]:
+        """Each wish that some value does not meet, in words, with the rows that do not meet it."""
+        answers = [wish(value) for value in self.distinct]
+        words = list(dict.fromkeys(answer for answer in answers if answer))
+        number = {word: place for place, word in enumerate(words)}
+        codes = np.array([-1 if one is None else number[one] for one in answers], dtype=np.int64)
+        of_row = codes[self.group] if len(codes) else self.group
+        return [(word, of_row == place) for word, place in number.items()]
+
+
+def _hours(hazard: Hazard) -> float:
+    return EVERY_WINDOW if hazard.horizon is None else hazard.horizon / timedelta(hours=1)
+
+
+def _column(values: Iterable[float | None]) -> Floats:
+    return np.array([np.nan if one is None else one for one in values], dtype=np.float64)
