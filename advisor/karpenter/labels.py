@@ -1,8 +1,9 @@
 """The words each Karpenter provider uses for a machine: label keys, zone keys, node classes.
 
-The providers agree on Karpenter's own labels and on nothing else. AWS' CRD refuses a key of its
-domain that it does not know; Alibaba Cloud's takes any key, and a misspelt one matches no machine
-without a word. Both are checked here, against the same list of keys as the provider's.
+The providers agree on Karpenter's own labels and on nothing else. The CRDs of AWS and Azure refuse
+a key of their domain that they do not know; those of Alibaba Cloud and GCP take any key, and a
+misspelt one matches no machine without a word. All are checked here, against the same list of keys
+as the provider's. One provider is one entry below.
 """
 
 import re
@@ -19,42 +20,30 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ZONE = "topology.kubernetes.io/zone"
 AWS_ZONE_ID = "topology.k8s.aws/zone-id"
 
+NODEPOOL = "karpenter.sh/nodepool"
+
 RETIRE = "spotcast.io/retire"
 """Label of a NodeClaim that is to be replaced; a NodePool's requirement forbids it."""
 WARMING = "spotcast.io/warming"
 """Startup taint of a node whose images and models are not there yet."""
+DATA_AS_OF = "spotcast.io/data-as-of"
+"""Annotation: when the oldest fact behind a manifest was last known to be true."""
+MANAGED_BY = {"app.kubernetes.io/managed-by": "spotcast"}
+"""Label of what is ours to change and to delete."""
 
 ZONE_ID = re.compile(r"[a-z]+[0-9]*(-[a-z0-9]+)*-(az|wlz)[0-9]+")
 """AWS zone ids (use1-az4, usw2-lax1-az1, use1-wl1-bos-wlz1); names end otherwise (us-east-1a)."""
-
-ALIBABA_TYPE = re.compile(r"ecs\.([a-z]+)(-[0-9]+tb)?([0-9]+).*")
-"""The provider's own pattern (karpenter-provider-alibabacloud, pkg/providers/instancetype)."""
 
 LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 LABEL_VALUE_LENGTH = 63
 DOMAIN_LENGTH = 253
 
+QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i|[numkMGTPE])?")
+"""An amount as Kubernetes writes it, of those that need no sign and no exponent."""
+
 _DNS_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 OBJECT_NAME = re.compile(_DNS_NAME)
 _QUALIFIED = re.compile(rf"({_DNS_NAME}/)?([A-Za-z0-9][-A-Za-z0-9_.]{{0,61}})?[A-Za-z0-9]")
-
-AWS_GPU_MANUFACTURER = {
-    "g4ad": "amd",
-    **dict.fromkeys(
-        (
-            *("g4dn", "g5", "g5g", "g6", "g6e", "g6f", "g7", "g7e", "gr6", "gr6f"),
-            *("p3", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"),
-        ),
-        "nvidia",
-    ),
-}
-"""GPU families by manufacturer, as the AWS provider's instance-type reference labels them.
-
-A family that is not here (a new one, Trainium, Inferentia) gets no GPU requirement.
-"""
-
-AWS_FRACTIONAL_GPU = frozenset({"g6f", "gr6f"})
-"""Families that sell parts of a GPU: Karpenter labels them with instance-gpu-count 0."""
 
 _INSTANCE_KEYS = (
     *("instance-category", "instance-family", "instance-generation", "instance-size"),
@@ -72,18 +61,54 @@ _AWS_KEYS = (
 )
 
 
+_GCP_KEYS = (
+    *("instance-family", "instance-shape", "instance-generation", "instance-size"),
+    *("instance-cpu", "instance-memory", "instance-gpu-name", "instance-gpu-count"),
+    "gcenodeclass",
+)
+_AZURE_KEYS = (
+    *("aksnodeclass", "sku-name", "sku-family", "sku-series", "sku-version", "sku-cpu"),
+    *("sku-memory", "sku-networking-accelerated", "sku-storage-premium-capable"),
+    *("sku-storage-ultra-ssd", "sku-storage-ephemeralos-maxsize", "sku-gpu-name"),
+    *("sku-gpu-manufacturer", "sku-gpu-count", "placement-scope"),
+)
+AKS_DOMAIN = "kubernetes.azure.com"
+_AKS_KEYS = frozenset(
+    (
+        *("mode", "scalesetpriority", "priority", "fips_enabled", "os-sku", "cluster", "sku-cpu"),
+        *("sku-memory", "ebpf-dataplane", "ebpf-host-routing", "network-policy", "hostedvm"),
+    )
+)
+_BANNED_ON_AKS = frozenset({"agentpool", "storageprofile", "storagetier", "accelerator"})
+"""Labels that AKS keeps to itself; the CRDs refuse them."""
+
+SPOT_AND_ON_DEMAND = frozenset({CapacityType.SPOT, CapacityType.ON_DEMAND})
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderLabels:
-    """What one provider calls things; ``keys`` are the names it knows in its ``domain``."""
+    """What one provider calls things, and which of Karpenter's objects do something there."""
 
     provider: str
     domain: str
     keys: frozenset[str]
+    """The names it knows in its ``domain``."""
     node_class_kind: str
     node_class_version: str
     capacity_types: frozenset[CapacityType]
-    one_architecture: bool
+    zone_name: re.Pattern[str]
+    """What the zone label of a node can hold."""
+    zone_example: str
+    empty_keys: frozenset[str] = frozenset()
+    """Names that it registers and never writes on a node: a requirement on them matches none."""
+    one_architecture: bool = False
     """The provider takes the image from the first type: one architecture per NodePool."""
+    has_node_overlay: bool = False
+    """It asks Karpenter for overlaid prices; where not, a NodeOverlay changes nothing."""
+    has_capacity_buffer: bool = False
+    """It ships the CapacityBuffer CRD."""
+    most_types: int | None = None
+    """Types that one launch takes into account, the cheapest; None if there is no such limit."""
 
     @property
     def node_class_api_version(self) -> str:
@@ -94,8 +119,11 @@ class ProviderLabels:
         """The provider's label key of that name.
 
         Raises:
-            ManifestError: the provider has no such key, so that no machine would match.
+            ManifestError: the provider has no such key, or never writes it on a node, so that no
+                machine would match.
         """
+        if name in self.empty_keys:
+            raise ManifestError(f"{self.domain}/{name}", "no node of this provider ever has it")
         if name not in self.keys:
             raise ManifestError(f"{self.domain}/{name}", "no label key of this provider")
         return f"{self.domain}/{name}"
@@ -108,7 +136,12 @@ AWS = ProviderLabels(
     node_class_kind="EC2NodeClass",
     node_class_version="v1",
     capacity_types=frozenset(CapacityType),
-    one_architecture=False,
+    zone_name=re.compile(r"[a-z]+[0-9]*(-[a-z0-9]+)+"),
+    zone_example="use1-az4 or us-east-1a",
+    has_node_overlay=True,
+    has_capacity_buffer=True,
+    # CreateFleet is sent the 60 cheapest (pkg/providers/instance/instance.go, 1.14).
+    most_types=60,
 )
 ALIBABA = ProviderLabels(
     provider="alibaba",
@@ -116,10 +149,40 @@ ALIBABA = ProviderLabels(
     keys=frozenset((*_INSTANCE_KEYS, "instance-cpu-model", "ecsnodeclass")),
     node_class_kind="ECSNodeClass",
     node_class_version="v1alpha1",
-    # Its Karpenter core is 1.2, which does not know reserved capacity.
-    capacity_types=frozenset({CapacityType.SPOT, CapacityType.ON_DEMAND}),
+    # Its Karpenter core is 1.2, which knows neither reserved capacity nor overlays nor buffers.
+    capacity_types=SPOT_AND_ON_DEMAND,
+    zone_name=re.compile(r"[a-z]+(-[a-z0-9]+)+"),
+    zone_example="cn-hangzhou-i",
     one_architecture=True,
+    # An auto provisioning group is sent the 20 cheapest (pkg/providers/instance/instance.go).
+    most_types=20,
 )
+GCP = ProviderLabels(
+    provider="gcp",
+    domain="karpenter.k8s.gcp",
+    keys=frozenset(_GCP_KEYS),
+    empty_keys=frozenset({"instance-gpu-manufacturer", "instance-gpu-memory"}),
+    node_class_kind="GCENodeClass",
+    node_class_version="v1alpha1",
+    capacity_types=SPOT_AND_ON_DEMAND,
+    zone_name=re.compile(r"[a-z]+-[a-z]+[0-9]+-[a-z0-9]+"),
+    zone_example="us-central1-a",
+    # The CRD of overlays is shipped and their status is set, but 0.5 never asks for the prices.
+    has_node_overlay=False,
+    has_capacity_buffer=True,
+)
+AZURE = ProviderLabels(
+    provider="azure",
+    domain="karpenter.azure.com",
+    keys=frozenset(_AZURE_KEYS),
+    node_class_kind="AKSNodeClass",
+    node_class_version="v1beta1",
+    capacity_types=SPOT_AND_ON_DEMAND,
+    zone_name=re.compile(r"[a-z0-9]+-[0-9]+"),
+    zone_example="westus2-1",
+    has_node_overlay=True,
+)
+PROVIDERS = (AWS, ALIBABA, GCP, AZURE)
 
 
 def provider_labels(provider: str) -> ProviderLabels:
@@ -128,20 +191,29 @@ def provider_labels(provider: str) -> ProviderLabels:
     Raises:
         ManifestError: no NodePool can be written for it.
     """
-    for labels in (AWS, ALIBABA):
+    for labels in PROVIDERS:
         if labels.provider == provider:
             return labels
-    raise ManifestError(f"provider {provider}", "NodePools are written for aws and alibaba")
+    raise ManifestError(
+        f"provider {provider}", "Karpenter's objects are written for aws, alibaba, gcp and azure"
+    )
 
 
 def zone_key(labels: ProviderLabels, zones: Iterable[str]) -> str:
     """The label key that holds these zones: of zone ids on AWS, else of zone names.
 
     Raises:
-        ManifestError: zone ids and zone names are mixed; two keys would both have to hold,
-            and no machine need be in both lists.
+        ManifestError: a zone is not named as the provider labels its nodes; or zone ids and zone
+            names are mixed: two keys would both have to hold, and no machine need be in both
+            lists.
     """
-    kinds = {bool(labels is AWS and ZONE_ID.fullmatch(zone)) for zone in zones}
+    kinds: set[bool] = set()
+    for zone in zones:
+        if not labels.zone_name.fullmatch(zone):
+            raise ManifestError(
+                f"zone {zone}", f"{labels.provider} has no such zone; write {labels.zone_example}"
+            )
+        kinds.add(bool(labels is AWS and ZONE_ID.fullmatch(zone)))
     if len(kinds) > 1:
         raise ManifestError("zones", "zone ids and zone names are mixed; give one kind")
     return AWS_ZONE_ID if kinds == {True} else ZONE
@@ -151,19 +223,28 @@ def check_key(labels: ProviderLabels, key: str) -> None:
     """Accept a requirement's key that some machine of the provider can match.
 
     Raises:
-        ManifestError: the syntax is wrong, Karpenter keeps the key to itself, or the provider
-            has no such key in its domain.
+        ManifestError: the syntax is wrong, Karpenter or the provider keeps the key to itself, or
+            the provider has no such key in its domain.
     """
     check_qualified_name(key)
     domain, _, name = key.partition("/")
     reserved = domain.endswith("karpenter.sh") and key != CAPACITY_TYPE
     if reserved or key == "kubernetes.io/hostname":
         raise ManifestError(key, "Karpenter does not allow this key in a NodePool")
-    for other in (AWS, ALIBABA):
+    for other in PROVIDERS:
         if domain.endswith(other.domain) and key != f"{labels.domain}/{name}":
             raise ManifestError(key, f"{labels.provider} has no labels of that domain")
     if domain == labels.domain:
         labels.key(name)
+    if labels is AZURE:
+        _check_aks_key(key, domain, name)
+
+
+def _check_aks_key(key: str, domain: str, name: str) -> None:
+    if key in _BANNED_ON_AKS:
+        raise ManifestError(key, "AKS keeps this label to itself")
+    if domain.endswith(AKS_DOMAIN) and not (domain == AKS_DOMAIN and name in _AKS_KEYS):
+        raise ManifestError(key, "no label key of AKS that a NodePool may ask for")
 
 
 def check_qualified_name(name: str) -> None:
@@ -196,32 +277,14 @@ def check_object_name(name: str, subject: str) -> None:
         raise ManifestError(subject, f"{name!r} is no name (at most 63 of a-z 0-9 - .)")
 
 
-def aws_family(instance_type: str) -> str:
-    """Karpenter's instance-family of an AWS type: ``p6-b200`` of ``p6-b200.48xlarge``."""
-    return instance_type.partition(".")[0]
+def check_quantity(amount: str, resource: str) -> None:
+    """Accept an amount of a resource; one of a device plugin (GPUs) comes in whole numbers only.
 
-
-@dataclass(frozen=True, slots=True)
-class AlibabaShape:
-    """The labels that the Alibaba Cloud provider derives from a type's name."""
-
-    category: str
-    generation: str
-    family: str
-    """With the ``ecs.`` in front: ``ecs.gn7i-c8g1``."""
-    size: str | None
-    """None unless the name has exactly three parts."""
-
-
-def alibaba_shape(instance_type: str) -> AlibabaShape | None:
-    """What the provider derives from the name; None if it derives nothing."""
-    match = ALIBABA_TYPE.fullmatch(instance_type)
-    if match is None:
-        return None
-    parts = instance_type.split(".")
-    return AlibabaShape(
-        category=match[1],
-        generation=match[3],
-        family=".".join(parts[:2]),
-        size=parts[2] if len(parts) == 3 else None,  # noqa: PLR2004 - ecs, family, size
-    )
+    Raises:
+        ManifestError: Kubernetes would not take it.
+    """
+    check_qualified_name(resource)
+    if not QUANTITY.fullmatch(amount):
+        raise ManifestError(resource, f"{amount!r} is no quantity such as 1, 500m or 16Gi")
+    if "/" in resource and not amount.isdigit():
+        raise ManifestError(resource, f"{amount!r} is no whole number, which it must be")

@@ -18,6 +18,10 @@ LEADING_KEYS = ("apiVersion", "kind", "metadata", "spec")
 BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Strings that begin with a letter and hold nothing that YAML gives a meaning."""
 
+LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?\n(?:[ -~]*[!-~]\n)+")
+"""Texts of several plain lines (a ConfigMap's file), written as lines: no block is read as another
+type."""
+
 WORDS_OF_ANOTHER_TYPE = frozenset(
     {
         *("y", "n", "yes", "no", "on", "off", "t", "f", "true", "false"),
@@ -57,7 +61,8 @@ class _ManifestDumper(yaml.SafeDumper):
 
 def _quoted_unless_bare(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     bare = BARE.fullmatch(value) and value.lower() not in WORDS_OF_ANOTHER_TYPE
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if bare else '"')
+    style = None if bare else "|" if LINES.fullmatch(value) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 _ManifestDumper.add_representer(str, _quoted_unless_bare)

@@ -9,50 +9,18 @@ one changed letter replaces every node of the NodePool.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from advisor.errors import ManifestError
 from advisor.karpenter import labels as words
+from advisor.karpenter.budgets import CAUTIOUS_BUDGETS, DisruptionBudget
 from advisor.karpenter.requirements import Requirement, nodepool_requirements
 from warehouse.records import Offering
-
-Reason = Literal["Underutilized", "Empty", "Drifted"]
 
 DURATION = re.compile(r"([0-9]+[smh])+")
 NEVER = "Never"
 MAX_WEIGHT = 100
 MAX_BUDGETS = 50
-
-_BUDGET_NODES = re.compile(r"(100|[0-9]{1,2})%|[0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class DisruptionBudget:
-    """How many nodes Karpenter may take away at once; ``nodes`` is a number or a percentage.
-
-    Without ``reasons`` it holds for all three. The strictest of several budgets counts. None of
-    them holds back an expiry, an interruption or a deletion by hand.
-    """
-
-    nodes: str
-    reasons: tuple[Reason, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not _BUDGET_NODES.fullmatch(self.nodes):
-            raise ManifestError("budget", f"{self.nodes!r} is neither a number nor 0% to 100%")
-        if len(set(self.reasons)) < len(self.reasons):
-            raise ManifestError("budget", "a reason is named twice")
-
-    def as_manifest(self) -> dict[str, Any]:
-        """The budget as it stands in a NodePool."""
-        manifest: dict[str, Any] = {"nodes": self.nodes}
-        if self.reasons:
-            manifest["reasons"] = list(self.reasons)
-        return manifest
-
-
-CAUTIOUS_BUDGETS = (DisruptionBudget("10%"), DisruptionBudget("1", ("Drifted",)))
-"""Karpenter's own 10 %, and one replacement at a time: a retired node is one drifted node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +33,7 @@ class NodePoolSettings:
 
     name: str
     node_class: str
-    """Name of the EC2NodeClass or ECSNodeClass, which must exist in the cluster."""
+    """Name of the node class (EC2NodeClass and the like), which must exist in the cluster."""
     weight: int | None = None
     """1 to 100, higher is tried first. None: one NodePool alone needs no rank."""
     gpu_limit: int | None = None

@@ -6,11 +6,12 @@ zones", but never "this type, but not in that zone": the lists allow the whole c
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from advisor.errors import ManifestError
 from advisor.karpenter import labels as words
+from advisor.karpenter import shapes
 from advisor.karpenter.labels import ProviderLabels
 from warehouse.records import REGIONAL, CapacityType, Offering, Pool
 
@@ -79,14 +80,14 @@ def nodepool_requirements(
     Raises:
         ManifestError: one NodePool cannot hold the choice, or a value is no label value.
     """
-    labels = _provider_of(offerings)
+    labels = one_place(offerings)
     requirements = [
         Requirement(words.ARCH, "In", _architectures(labels, offerings)),
         Requirement(words.OS, "In", ("linux",)),
         Requirement(words.CAPACITY_TYPE, "In", _capacity_types(labels, offerings)),
         Requirement(words.INSTANCE_TYPE, "In", _instance_types(offerings), min_instance_types),
     ]
-    if zones := _zones(offerings):
+    if zones := named_zones(offerings):
         requirements.append(Requirement(words.zone_key(labels, zones), "In", zones))
     requirements += _machine_requirements(labels, offerings)
     for requirement in extra:
@@ -106,19 +107,49 @@ def unchosen_offerings(offerings: Sequence[Offering]) -> list[tuple[Pool, Capaci
     """
     if not offerings:
         return []
-    zones = _zones(offerings) or (REGIONAL,)
+    zones = named_zones(offerings)
     chosen = {
-        (offering.pool.instance_type, zone, offering.capacity_type)
-        for offering in offerings
-        for zone in (zones if offering.pool.zone == REGIONAL else (offering.pool.zone,))
+        (offering.pool.instance_type, offering.pool.zone, offering.capacity_type)
+        for offering in placed(offerings, zones)
     }
     place = offerings[0].pool
     return [
         (Pool(place.provider, place.region, zone, instance_type), capacity_type)
         for instance_type in _instance_types(offerings)
-        for zone in zones
+        for zone in zones or (REGIONAL,)
         for capacity_type in sorted({offering.capacity_type for offering in offerings})
         if (instance_type, zone, capacity_type) not in chosen
+    ]
+
+
+def one_place(offerings: Sequence[Offering], subject: str = "one NodePool") -> ProviderLabels:
+    """The words of the one provider, in the one region, that all offerings are of.
+
+    Raises:
+        ManifestError: there are none, or they are of several regions.
+    """
+    places = sorted({(offering.pool.provider, offering.pool.region) for offering in offerings})
+    if not places:
+        raise ManifestError("requirements", "no offering was chosen; an empty list allows all")
+    if len(places) > 1:
+        named = ", ".join(f"{provider} {region}" for provider, region in places)
+        raise ManifestError("requirements", f"{subject} serves one region, not {named}")
+    return words.provider_labels(places[0][0])
+
+
+def named_zones(offerings: Iterable[Offering]) -> tuple[str, ...]:
+    """The zones that the offerings name, sorted; () if all hold for the whole region."""
+    return tuple(sorted({offering.pool.zone for offering in offerings} - {REGIONAL}))
+
+
+def placed(offerings: Iterable[Offering], zones: Sequence[str]) -> list[Offering]:
+    """The offerings with each regional one put into these zones; () leaves it where it is."""
+    return [
+        replace(offering, pool=replace(offering.pool, zone=zone))
+        for offering in offerings
+        for zone in (
+            (zones or (REGIONAL,)) if offering.pool.zone == REGIONAL else (offering.pool.zone,)
+        )
     ]
 
 
@@ -129,16 +160,6 @@ def cross_product_extras(offerings: Sequence[Offering]) -> list[Pool]:
     NodePool allows spot as well. `unchosen_offerings` tells which.
     """
     return _unique(pool for pool, _ in unchosen_offerings(offerings))
-
-
-def _provider_of(offerings: Sequence[Offering]) -> ProviderLabels:
-    places = sorted({(offering.pool.provider, offering.pool.region) for offering in offerings})
-    if not places:
-        raise ManifestError("requirements", "no offering was chosen; an empty list allows all")
-    if len(places) > 1:
-        named = ", ".join(f"{provider} {region}" for provider, region in places)
-        raise ManifestError("requirements", f"one NodePool serves one region, not {named}")
-    return words.provider_labels(places[0][0])
 
 
 def _architectures(labels: ProviderLabels, offerings: Sequence[Offering]) -> tuple[str, ...]:
@@ -161,37 +182,51 @@ def _instance_types(offerings: Iterable[Offering]) -> tuple[str, ...]:
     return tuple(_unique(offering.pool.instance_type for offering in offerings))
 
 
-def _zones(offerings: Iterable[Offering]) -> tuple[str, ...]:
-    return tuple(sorted({offering.pool.zone for offering in offerings} - {REGIONAL}))
-
-
 def _machine_requirements(
     labels: ProviderLabels, offerings: Sequence[Offering]
 ) -> list[Requirement]:
     instance_types = _instance_types(offerings)
     if labels is words.AWS:
         return _aws_gpus(instance_types, offerings)
-    return _alibaba_families(instance_types)
+    if labels is words.ALIBABA:
+        return _alibaba_families(instance_types)
+    if labels is words.GCP:
+        families = tuple(sorted({shapes.gcp_family(one) for one in instance_types}))
+        return [Requirement(words.GCP.key("instance-family"), "In", families)]
+    return _azure_gpus(offerings)
+
+
+def _azure_gpus(offerings: Sequence[Offering]) -> list[Requirement]:
+    for offering in offerings:
+        name = offering.pool.instance_type
+        if not shapes.AZURE_SIZE.fullmatch(name):
+            raise ManifestError(
+                f"type {name}", f"AKS labels its nodes with the whole name: Standard_{name}"
+            )
+    if all(offering.instance_type.gpu_count > 0 for offering in offerings):
+        # The label is there on every size, "0" where there is no GPU: Exists would match all.
+        return [Requirement(words.AZURE.key("sku-gpu-count"), "Gt", ("0",))]
+    return []
 
 
 def _aws_gpus(instance_types: Sequence[str], offerings: Sequence[Offering]) -> list[Requirement]:
-    families = {words.aws_family(instance_type) for instance_type in instance_types}
-    if not families <= words.AWS_GPU_MANUFACTURER.keys():
+    families = {shapes.aws_family(instance_type) for instance_type in instance_types}
+    if not families <= shapes.AWS_GPU_MANUFACTURER.keys():
         return []
-    makers = sorted({words.AWS_GPU_MANUFACTURER[family] for family in families})
+    makers = sorted({shapes.AWS_GPU_MANUFACTURER[family] for family in families})
     requirements = [
         Requirement(words.AWS.key("instance-gpu-manufacturer"), "In", tuple(makers)),
     ]
     counted = all(offering.instance_type.gpu_count > 0 for offering in offerings)
-    if counted and not families & words.AWS_FRACTIONAL_GPU:
+    if counted and not families & shapes.AWS_FRACTIONAL_GPU:
         requirements.append(Requirement(words.AWS.key("instance-gpu-count"), "Gt", ("0",)))
     return requirements
 
 
 def _alibaba_families(instance_types: Sequence[str]) -> list[Requirement]:
-    shapes = [words.alibaba_shape(instance_type) for instance_type in instance_types]
-    known = [shape for shape in shapes if shape is not None]
-    if len(known) < len(shapes):
+    derived = [shapes.alibaba_shape(instance_type) for instance_type in instance_types]
+    known = [shape for shape in derived if shape is not None]
+    if len(known) < len(derived):
         return []
     categories = tuple(sorted({shape.category for shape in known}))
     families = tuple(sorted({shape.family for shape in known}))

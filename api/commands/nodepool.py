@@ -1,93 +1,128 @@
-"""``spotcast nodepool``: the best offerings as a Karpenter NodePool."""
+"""``spotcast nodepool``: the best offerings as Karpenter NodePools."""
 
-import json
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from advisor import Ranked
-from advisor.karpenter.manifests import to_yaml
+from advisor.karpenter.budgets import CAUTIOUS_BUDGETS, budget
+from advisor.karpenter.nodeclass import finds_network_by_tag
 from advisor.karpenter.nodeclass import node_class as render_node_class
 from advisor.karpenter.nodepool import NodePoolSettings
-from advisor.karpenter.nodepool import nodepool as render_nodepool
+from advisor.karpenter.nodepools import nodepools
 from advisor.karpenter.requirements import cross_product_extras
-from api.answers import BASIS_NOTES, Answer, ask
-from api.commands.market import warn_stale
-from api.errors import EXIT_STALE, UsageError
-from api.options import Filters, with_filters
+from advisor.karpenter.traps import hyperdisk_types, traps
+from advisor.offerings import on_demand
+from api.choices import Choice, ChoiceOptions, end_if_stale, explain, explain_extras
+from api.manifest_files import write_manifests
+from api.options import with_fields
 from api.output import Manifest, note
-
-TYPES = 10
-"""Instance types in a NodePool unless asked otherwise: enough to fall back on, few enough to
-know. AWS asks for flexibility over types; GPU families rarely offer more that are alike."""
-
-NAMED = 5
-"""Pools named in a note; more are counted."""
-
-SLIGHT_SAVING = 0.01
-"""Share below which spot is said to save nothing: a cent in the dollar, for a machine that can be
-taken away."""
+from warehouse.records import CapacityType, Offering
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The ranked offerings that go into one NodePool, and what must be said about them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePoolOptions(ChoiceOptions):
+    """The options of a NodePool; the same for every command that makes one."""
 
-    ranked: list[Ranked]
-    answer: Answer
-
-    @property
-    def unknown_risk(self) -> list[Ranked]:
-        """Those whose risk nobody has published."""
-        return [one for one in self.ranked if one.hazard is None]
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether any of them rests on stale data."""
-        return any(self.answer.is_stale(one) for one in self.ranked)
-
-    def annotations(self) -> dict[str, str]:
-        """Where the choice comes from, for whoever finds the NodePool in the cluster."""
-        as_of: datetime = min(one.offering.price_observed_at for one in self.ranked)
-        return {
-            "spotcast.io/risk-basis": self.answer.risk_basis,
-            "spotcast.io/data-as-of": as_of.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            "spotcast.io/stale": str(self.is_stale).lower(),
-            "spotcast.io/unknown-risk-pools": str(len(self.unknown_risk)),
-        }
-
-
-def choose(answer: Answer, types: int) -> Choice:
-    """The offerings of the ``types`` best instance types, in all their pools, best first."""
-    names = list(dict.fromkeys(one.offering.pool.instance_type for one in answer.ranking.ranked))
-    kept = set(names[:types])
-    ranked = answer.ranking.ranked
-    return Choice([one for one in ranked if one.offering.pool.instance_type in kept], answer)
-
-
-@with_filters
-def nodepool_command(
-    filters: Filters,
-    context: typer.Context,
-    types: Annotated[
-        int, typer.Option("--types-max", min=1, help="Instance types to allow, best first.")
-    ] = TYPES,
-    name: Annotated[str, typer.Option(help="Name of the NodePool.")] = "gpu-spot",
-    node_class: Annotated[str, typer.Option(help="Name of its node class.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the NodePool.")] = "gpu-spot"
+    node_class: Annotated[str, typer.Option(help="Name of its node class.")] = "default"
     gpu_limit: Annotated[
-        int | None, typer.Option(min=1, help="Most GPUs of all nodes together.")
-    ] = None,
+        int | None, typer.Option(min=1, help="Most GPUs of all nodes of a NodePool together.")
+    ] = None
     min_types: Annotated[
         int | None, typer.Option(min=1, help="Types that must stay in reach of each launch.")
-    ] = None,
+    ] = None
+    weight: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Which NodePool is tried first: the highest."),
+    ] = None
+    per_zone: Annotated[
+        bool,
+        typer.Option(
+            "--per-zone", help="As many NodePools as say exactly the choice, by zone; else one."
+        ),
+    ] = False
+    with_on_demand: Annotated[
+        bool,
+        typer.Option(
+            "--with-on-demand", help="Also a NodePool of the same machines on demand, tried last."
+        ),
+    ] = False
+    warming_taint: Annotated[
+        bool,
+        typer.Option(
+            "--warming-taint",
+            help="Keep pods off a new node until something takes spotcast.io/warming away.",
+        ),
+    ] = False
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            help="Nodes that may go at once, instead of `10%` and `1; reasons=Drifted`; also "
+            "`0; schedule=0 8 * * mon-fri; duration=10h`. May be repeated.",
+        ),
+    ] = None
+    expire_after: Annotated[
+        str, typer.Option(help="Oldest age of a node, or Never.", metavar="DURATION")
+    ] = "720h"
+    termination_grace_period: Annotated[
+        str | None,
+        typer.Option(help="Longest drain; then pods are deleted.", metavar="DURATION"),
+    ] = None
+
+    def settings(self) -> NodePoolSettings:
+        """How the nodes are treated.
+
+        Raises:
+            ManifestError: a value is none that Kubernetes would take.
+        """
+        maker = self.demand().gpu_manufacturer
+        return NodePoolSettings(
+            name=self.name,
+            node_class=self.node_class,
+            weight=self.weight,
+            gpu_limit=self.gpu_limit,
+            gpu_resource="amd.com/gpu" if maker == "amd" else "nvidia.com/gpu",
+            expire_after=self.expire_after,
+            termination_grace_period=self.termination_grace_period,
+            budgets=tuple(map(budget, self.budget)) if self.budget else CAUTIOUS_BUDGETS,
+            min_instance_types=self.min_types,
+            warming_taint=self.warming_taint,
+        )
+
+    def offered(self, choice: Choice) -> list[Offering]:
+        """The choice, and with ``--with-on-demand`` the same machines on demand behind it."""
+        chosen = choice.offerings
+        twins = [twin for one in chosen if (twin := on_demand(one))] if self.with_on_demand else []
+        return chosen + twins
+
+    def nodepools(self, choice: Choice) -> list[dict[str, Any]]:
+        """The NodePools of the choice.
+
+        Raises:
+            ManifestError: they cannot be written.
+        """
+        return nodepools(
+            self.offered(choice),
+            self.settings(),
+            choice.annotations(),
+            per_zone=self.per_zone,
+            with_fallback=self.with_on_demand,
+        )
+
+
+@with_fields(NodePoolOptions)
+def nodepool_command(
+    options: NodePoolOptions,
+    context: typer.Context,
     cluster: Annotated[
         str | None,
         typer.Option(help="Also write the node class, for the cluster of this discovery tag."),
     ] = None,
+    with_node_class: Annotated[
+        bool, typer.Option("--with-node-class", help="Also write the node class (gcp, azure).")
+    ] = False,
     role: Annotated[
         str | None, typer.Option(help="IAM role of the nodes, for the node class (AWS).")
     ] = None,
@@ -95,66 +130,59 @@ def nodepool_command(
         Manifest, typer.Option("--output", "-o", help="How to write the manifest.")
     ] = Manifest.YAML,
 ) -> None:
-    """Write a Karpenter NodePool of the best offerings of one region (aws, alibaba).
+    """Write a Karpenter NodePool of the best offerings of one region.
 
     Only amd64 unless --arch says otherwise. Read docs/karpenter.md before applying it again:
     taking a type out of the list replaces the nodes that run on it.
     """
-    provider = filters.provider
-    if not provider or not filters.regions or len(filters.regions) > 1:
-        raise UsageError("nodepool wants --provider and one --region: a NodePool serves one region")
-    filters = replace(filters, arch=filters.arch or "amd64")
-    choice = choose(ask(context.obj, filters, filters.demand()), types)
-    settings = NodePoolSettings(
-        name=name,
-        node_class=node_class,
-        gpu_limit=gpu_limit,
-        min_instance_types=min_types,
-        gpu_resource="amd.com/gpu" if filters.gpu_manufacturer == "amd" else "nvidia.com/gpu",
-    )
-    offerings = [one.offering for one in choice.ranked]
-    manifests = [render_nodepool(offerings, settings, choice.annotations())]
-    if cluster:
-        manifests.append(render_node_class(provider, node_class, cluster=cluster, role=role))
+    choice = options.choice(context.obj)
+    manifests = options.nodepools(choice)
+    count = len(manifests)
+    if cluster is not None or with_node_class or role is not None:
+        manifests.append(_node_class(options, choice, cluster, role))
     write_manifests(manifests, output)
     explain(choice)
-    if choice.is_stale:
-        warn_stale(choice.ranked, choice.answer)
-        raise typer.Exit(EXIT_STALE)
+    _explain_nodepools(options, choice, count)
+    end_if_stale(choice)
 
 
-def write_manifests(manifests: Sequence[dict[str, Any]], form: Manifest) -> None:
-    """To standard output: YAML documents, or JSON (a List if there are several)."""
-    if form is Manifest.YAML:
-        sys.stdout.write(to_yaml(manifests))
-        return
-    whole: dict[str, Any] = (
-        manifests[0]
-        if len(manifests) == 1
-        else {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+def _node_class(
+    options: NodePoolOptions, choice: Choice, cluster: str | None, role: str | None
+) -> dict[str, Any]:
+    types = {one.pool.instance_type for one in choice.offerings}
+    # Each series takes some kinds of disk only; where all agree, the stub is right for all.
+    all_hyperdisk = options.cloud == "gcp" and types == set(hyperdisk_types(choice.offerings))
+    by_tag = finds_network_by_tag(options.cloud)
+    if not by_tag and cluster is not None:
+        note(f"The node class of {options.cloud} finds no network by tag: --cluster is not used.")
+    return render_node_class(
+        options.cloud,
+        options.node_class,
+        cluster=cluster if by_tag else None,
+        role=role,
+        disk="hyperdisk-balanced" if all_hyperdisk else None,
     )
-    sys.stdout.write(f"{json.dumps(whole, indent=2)}\n")
 
 
-def explain(choice: Choice) -> None:
-    """Say, for people, what the manifest cannot: why these, and what it also allows."""
-    note(BASIS_NOTES[choice.answer.risk_basis])
-    for text in choice.answer.notes:
+def _explain_nodepools(options: NodePoolOptions, choice: Choice, count: int) -> None:
+    chosen = choice.offerings
+    for text in traps(chosen, gpu_limit=options.gpu_limit):
         note(text)
-    note(f"Best: {choice.ranked[0].reason()}.")
-    if choice.unknown_risk:
-        note(
-            f"Risk unknown for {len(choice.unknown_risk)} of {len(choice.ranked)} pools in the "
-            f"list: nothing is published for them. They stand after all others."
+    if not options.per_zone:
+        explain_extras(
+            [f"{pool.instance_type} in {pool.zone}" for pool in cross_product_extras(chosen)]
         )
-    dear = [
-        one
-        for one in choice.ranked
-        if one.saving_share is not None and one.saving_share < SLIGHT_SAVING
-    ]
-    if dear:
-        note(f"{len(dear)} of {len(choice.ranked)} pools cost as much as on demand, or more.")
-    if extras := cross_product_extras([one.offering for one in choice.ranked]):
-        named = ", ".join(f"{pool.instance_type} in {pool.zone}" for pool in extras[:NAMED])
-        more = f" and {len(extras) - NAMED} more" if len(extras) > NAMED else ""
-        note(f"The lists of types and zones also allow pools that were not ranked: {named}{more}.")
+    if count > 1 and options.gpu_limit is not None:
+        note(f"Each of the {count} NodePools has the limit of {options.gpu_limit} GPUs for itself.")
+    if options.with_on_demand:
+        listed = sum(one.capacity_type is CapacityType.ON_DEMAND for one in options.offered(choice))
+        if listed < len(chosen):
+            note(
+                f"{len(chosen) - listed} of {len(chosen)} pools have no known price on demand and "
+                "are not in the fallback."
+            )
+    if options.warming_taint:
+        note(
+            "Nodes start with the taint spotcast.io/warming: until something takes it away, "
+            "nothing is scheduled on them. Switching it on replaces the nodes that run."
+        )

@@ -4,6 +4,7 @@ Not covered: the cost limits of CEL, and rules on a change (``oldSelf``), which 
 rule that uses a function which is not known here fails to compile, and the test with it.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,23 @@ OBJECT_META: dict[str, Any] = {
             "type": "string",
             "maxLength": 253,
             "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        },
+        "namespace": {
+            "type": "string",
+            "maxLength": 63,
+            "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        },
+        "ownerReferences": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["apiVersion", "kind", "name", "uid"],
+                "properties": {
+                    **{key: {"type": "string"} for key in ("apiVersion", "kind", "name", "uid")},
+                    **{key: {"type": "boolean"} for key in ("blockOwnerDeletion", "controller")},
+                },
+            },
         },
         "annotations": {
             "type": "object",
@@ -57,18 +75,25 @@ class Verdict:
     rules: tuple[str, ...]
 
 
+def has_crd(cloud: str, manifest: Mapping[str, Any]) -> bool:
+    """Whether the manifest is of one of the CRDs in the folder of that cloud."""
+    return (str(manifest.get("apiVersion")), str(manifest.get("kind"))) in _schemas(cloud)
+
+
 def judge(cloud: str, manifest: Mapping[str, Any]) -> Verdict:
     """Hold a manifest against the CRDs in the folder of that cloud."""
     version, kind = str(manifest.get("apiVersion")), str(manifest.get("kind"))
     schema = _schemas(cloud)[version, kind]
+    # A field that is required and has a default may be left out.
+    filled = _with_defaults(schema, manifest)
     problems = [
         f"{error.json_path}: {error.message}"
-        for error in _validator(cloud, version, kind).iter_errors(manifest)
+        for error in _validator(cloud, version, kind).iter_errors(filled)
     ]
     if problems:
         # The API server evaluates rules on well-formed objects only.
         return Verdict(tuple(problems), ())
-    results = list(_rules(schema, _with_defaults(schema, manifest), "$"))
+    results = list(_rules(schema, filled, "$"))
     return Verdict(
         tuple(complaint for _, complaint in results if complaint),
         tuple(rule for rule, _ in results),
@@ -97,7 +122,7 @@ def _validator(cloud: str, version: str, kind: str) -> Any:
     }
     root["required"] = [*root.get("required", ()), "apiVersion", "kind", "metadata"]
     # types-jsonschema leaves this one function without annotations.
-    validator = extend(Draft202012Validator, {"pattern": _re2_pattern})  # type: ignore[no-untyped-call]
+    validator = extend(Draft202012Validator, {"pattern": _re2_pattern, "items": _items})  # type: ignore[no-untyped-call]
     validator.check_schema(root)
     return validator(root)
 
@@ -125,9 +150,26 @@ def _re2_pattern(
 ) -> Iterator[ValidationError]:
     """Match by RE2, the API server's own: Python's ``$`` would let a line break pass."""
     del validator, schema
-    matches = _compile("self[0].matches(self[1])")
-    if isinstance(value, str) and not matches.eval(data={"self": [value, pattern]}).value():
+    if isinstance(value, str) and not _matches(value, pattern):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_GOOD_ITEMS: set[tuple[int, str]] = set()
+"""Items of lists that their schema (by identity; schemas are kept) has taken before: the same
+requirements and budgets come over and over."""
+
+
+def _items(
+    validator: Any, items: Mapping[str, Any], value: object, schema: object
+) -> Iterator[ValidationError]:
+    del schema
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        key = id(items), json.dumps(item, sort_keys=True)
+        if key not in _GOOD_ITEMS:
+            errors = list(validator.descend(item, items, path=index))
+            yield from errors
+            if not errors:
+                _GOOD_ITEMS.add(key)
 
 
 def _with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
@@ -149,8 +191,7 @@ def _rules(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[tuple[s
     for validation in schema.get("x-kubernetes-validations", ()):
         rule = validation["rule"]
         if "oldSelf" not in rule:
-            result = _compile(rule).eval(data={"self": value})
-            held = result.type() == cel.Type.BOOL and result.value() is True
+            held = _text_holds(rule, value) if isinstance(value, str) else _holds(rule, value)
             yield rule, None if held else f"{path}: {validation.get('message', rule)}"
     if isinstance(value, dict):
         properties, others = schema.get("properties", {}), schema.get("additionalProperties")
@@ -159,6 +200,23 @@ def _rules(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[tuple[s
     if isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _rules(schema.get("items", {}), inner, f"{path}[{index}]")
+
+
+@cache
+def _matches(text: str, pattern: str) -> bool:
+    found = _compile("self[0].matches(self[1])").eval(data={"self": [text, pattern]})
+    return bool(found.value())
+
+
+@cache
+def _text_holds(rule: str, text: str) -> bool:
+    """The same few keys and names are judged over and over: once is enough."""
+    return _holds(rule, text)
+
+
+def _holds(rule: str, value: Any) -> bool:
+    result = _compile(rule).eval(data={"self": value})
+    return result.type() == cel.Type.BOOL and result.value() is True
 
 
 @cache

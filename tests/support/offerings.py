@@ -12,7 +12,12 @@ from warehouse.records import (
 )
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-REGIONS = {"aws": "us-east-1", "alibaba": "cn-hangzhou"}
+REGIONS = {
+    "aws": "us-east-1",
+    "alibaba": "cn-hangzhou",
+    "gcp": "us-central1",
+    "azure": "westus2",
+}
 
 
 def offering(

@@ -9,12 +9,14 @@ import yaml
 from advisor.karpenter.labels import (
     ALIBABA,
     AWS,
-    AlibabaShape,
+    AZURE,
+    GCP,
+    PROVIDERS,
     ProviderLabels,
-    alibaba_shape,
     check_key,
 )
 from advisor.karpenter.requirements import Requirement
+from advisor.karpenter.shapes import AlibabaShape, alibaba_shape
 from tests.support.offerings import offering
 
 PAGE = (Path(__file__).parents[3] / "docs" / "karpenter.md").read_text(encoding="utf-8")
@@ -28,11 +30,11 @@ def test_the_derivation_table_is_what_the_code_derives() -> None:
         assert alibaba_shape(instance_type) == AlibabaShape(category, generation, family, size)
 
 
-@pytest.mark.parametrize("labels", [AWS, ALIBABA], ids=["aws", "alibaba"])
+@pytest.mark.parametrize("labels", PROVIDERS, ids=lambda labels: str(labels.provider))
 def test_every_key_on_the_page_is_a_key_of_the_provider(
     labels: ProviderLabels,
 ) -> None:
-    names = re.findall(rf"{re.escape(labels.domain)}/(instance-[a-z-]+)", PAGE)
+    names = re.findall(rf"{re.escape(labels.domain)}/((?:instance|sku)-[a-z-]+)", PAGE)
 
     assert names
     assert {labels.key(name) for name in names}
@@ -69,3 +71,14 @@ def test_the_example_prints_manifests_and_what_else_they_allow(
     assert len(blocks) == 1
     assert printed.startswith("apiVersion: karpenter.k8s.aws/v1\nkind: EC2NodeClass\n")
     assert "also allowed: g6.xlarge in use1-az4\n" in printed
+
+
+def test_the_table_of_commands_is_what_the_providers_have() -> None:
+    overlay = re.findall(r"^\| `spotcast nodeoverlay` \|.*$", PAGE, re.MULTILINE)[0].split("|")[3:7]
+    buffer = re.findall(r"^\| `spotcast buffer` \|.*$", PAGE, re.MULTILINE)[0].split("|")[3:7]
+
+    in_order = [AWS, AZURE, GCP, ALIBABA]
+    assert ["refused" not in cell for cell in overlay] == [one.has_node_overlay for one in in_order]
+    assert [cell.strip() == "both" for cell in buffer] == [
+        one.has_capacity_buffer for one in in_order
+    ]

@@ -7,10 +7,10 @@ from advisor.karpenter.labels import (
     ALIBABA,
     AWS,
     AWS_ZONE_ID,
+    AZURE,
+    GCP,
     ZONE,
-    AlibabaShape,
-    alibaba_shape,
-    aws_family,
+    ProviderLabels,
     check_key,
     check_label_value,
     check_object_name,
@@ -18,6 +18,7 @@ from advisor.karpenter.labels import (
     provider_labels,
     zone_key,
 )
+from advisor.karpenter.shapes import AlibabaShape, alibaba_shape, aws_family
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,8 @@ def test_a_node_class_is_named_by_group_and_version() -> None:
 
 
 def test_another_provider_has_no_labels_here() -> None:
-    with pytest.raises(ManifestError, match="provider gcp: NodePools are written for aws"):
-        provider_labels("gcp")
+    with pytest.raises(ManifestError, match=r"provider oci: .* for aws, alibaba, gcp and azure"):
+        provider_labels("oci")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,71 @@ def test_values_that_no_label_can_hold_are_refused(value: str) -> None:
 def test_names_that_no_object_can_have_are_refused(name: str) -> None:
     with pytest.raises(ManifestError, match="is no name"):
         check_object_name(name, "NodePool")
+
+
+@pytest.mark.parametrize(
+    ("labels", "key"),
+    [
+        (AZURE, "karpenter.azure.com/sku-gpu-count"),
+        (AZURE, "kubernetes.azure.com/os-sku"),
+        (AZURE, "example.com/agentpool"),
+        (GCP, "karpenter.k8s.gcp/instance-shape"),
+        (GCP, "cloud.google.com/gke-accelerator"),
+    ],
+)
+def test_keys_of_azure_and_gcp_are_accepted(labels: ProviderLabels, key: str) -> None:
+    check_key(labels, key)
+
+
+@pytest.mark.parametrize(
+    ("labels", "key", "complaint"),
+    [
+        (AZURE, "karpenter.azure.com/instance-family", "no label key of this provider"),
+        (AZURE, "karpenter.k8s.aws/instance-family", "azure has no labels of that domain"),
+        (AZURE, "kubernetes.azure.com/colour", "no label key of AKS"),
+        (AZURE, "agentpool", "AKS keeps this label to itself"),
+        (GCP, "karpenter.k8s.gcp/instance-category", "no label key of this provider"),
+        (GCP, "karpenter.k8s.gcp/instance-gpu-memory", "no node of this provider ever has it"),
+        (GCP, "karpenter.k8s.gcp/instance-gpu-manufacturer", "no node of this provider ever"),
+        (AWS, "karpenter.azure.com/sku-gpu-count", "aws has no labels of that domain"),
+    ],
+)
+def test_keys_that_match_nothing_on_azure_or_gcp_are_refused(
+    labels: ProviderLabels, key: str, complaint: str
+) -> None:
+    with pytest.raises(ManifestError, match=complaint):
+        check_key(labels, key)
+
+
+@pytest.mark.parametrize(
+    ("labels", "zone"),
+    [
+        (AZURE, "1"),
+        (AZURE, "westus2"),
+        (GCP, "us-central1"),
+        (GCP, "a"),
+        (AWS, "A"),
+        (ALIBABA, "h"),
+    ],
+)
+def test_a_zone_that_no_node_can_be_in_is_refused(labels: ProviderLabels, zone: str) -> None:
+    with pytest.raises(ManifestError, match=f"zone {zone}: {labels.provider} has no such zone"):
+        zone_key(labels, [zone])
+
+
+@pytest.mark.parametrize(
+    ("labels", "zone"),
+    [
+        (AZURE, "westus2-1"),
+        (GCP, "us-central1-a"),
+        (GCP, "us-central1-ai1a"),
+        (ALIBABA, "cn-beijing-l"),
+    ],
+)
+def test_zones_are_named_as_each_provider_labels_its_nodes(
+    labels: ProviderLabels, zone: str
+) -> None:
+    assert zone_key(labels, [zone]) == ZONE
 
 
 def test_a_qualified_name_has_at_most_one_domain() -> None:

@@ -27,6 +27,32 @@ def test_an_ecs_node_class_passes_its_crd(image: str | None) -> None:
     assert len(verdict.rules) >= 10
 
 
+@pytest.mark.parametrize(
+    ("image", "term"),
+    [
+        (None, {"family": "ContainerOptimizedOS", "channel": "cluster"}),
+        ("ContainerOptimizedOS@latest", {"family": "ContainerOptimizedOS", "version": "latest"}),
+        ("Ubuntu2404@v20260416", {"family": "Ubuntu2404", "version": "v20260416"}),
+    ],
+)
+def test_a_gce_node_class_passes_its_crd(image: str | None, term: dict[str, str]) -> None:
+    manifest = node_class("gcp", "gpu", image=image, disk="hyperdisk-balanced")
+
+    verdict = judge("gcp", manifest)
+    assert verdict.errors == ()
+    assert len(verdict.rules) >= 10
+    assert manifest["spec"]["imageSelectorTerms"] == [term]
+    assert manifest["spec"]["disks"][0]["category"] == "hyperdisk-balanced"
+
+
+@pytest.mark.parametrize("image", [None, "AzureLinux"])
+def test_an_aks_node_class_passes_its_crd(image: str | None) -> None:
+    manifest = node_class("azure", "gpu", image=image)
+
+    assert judge("azure", manifest).errors == ()
+    assert manifest["spec"]["gpu"] == {"mode": "Driver"}
+
+
 def test_networks_are_found_by_the_clusters_name() -> None:
     spec = node_class("aws", "gpu", cluster="prod-7", role="nodes")["spec"]
 
@@ -55,7 +81,17 @@ def test_bottlerocket_keeps_images_on_its_second_disk() -> None:
         ("alibaba", {"role": "nodes"}, "only AWS' node class has one"),
         ("alibaba", {"image": "AlibabaCloudLinux3@latest"}, "AlibabaCloudLinux3 or ContainerOS"),
         ("alibaba", {"root_volume_gib": 2049}, "2049 is not 20 to 2048 GiB"),
-        ("gcp", {}, "provider gcp"),
+        ("alibaba", {"disk": "pd-ssd"}, "only GCP's node class has a choice"),
+        ("gcp", {}, "finds no network by tag"),
+        ("gcp", {"cluster": None, "role": "nodes"}, "only AWS' node class has one"),
+        ("gcp", {"cluster": None, "image": "Ubuntu@latest"}, "'Ubuntu@latest' is not Container"),
+        ("gcp", {"cluster": None, "image": "Ubuntu2404@stable"}, "'stable' is no version"),
+        ("gcp", {"cluster": None, "disk": "pd-extreme"}, "'pd-extreme' is not hyperdisk-balanced"),
+        ("gcp", {"cluster": None, "root_volume_gib": 9}, "9 is not 10 to 65536 GiB"),
+        ("azure", {}, "finds no network by tag"),
+        ("azure", {"cluster": None, "image": "Windows"}, "'Windows' is not AzureLinux"),
+        ("azure", {"cluster": None, "root_volume_gib": 29}, "29 is not 30 to 2048 GiB"),
+        ("oci", {}, "provider oci"),
     ],
 )
 def test_what_the_api_server_would_refuse_is_not_made(

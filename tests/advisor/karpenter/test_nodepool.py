@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from advisor.errors import ManifestError
+from advisor.karpenter.budgets import DisruptionBudget, Reason
 from advisor.karpenter.manifests import to_yaml
 from advisor.karpenter.nodeclass import node_class
-from advisor.karpenter.nodepool import DisruptionBudget, NodePoolSettings, Reason, nodepool
+from advisor.karpenter.nodepool import NodePoolSettings, nodepool
 from advisor.karpenter.requirements import Requirement
 from tests.support.crd import judge
 from tests.support.offerings import offering

@@ -9,6 +9,7 @@ from advisor.karpenter.requirements import (
     Operator,
     Requirement,
     nodepool_requirements,
+    placed,
 )
 from tests.support.offerings import offering
 from warehouse.records import CapacityType, Offering
@@ -177,7 +178,9 @@ def test_more_than_100_requirements_are_refused() -> None:
         ([], "no offering was chosen"),
         ([offering("g5.xlarge"), offering("g5.xlarge", region="us-west-2")], "us-east-1, aws us-w"),
         ([offering("g5.xlarge"), offering("ecs.gn7i.l", provider="alibaba")], "alibaba cn-hang"),
-        ([offering("a2", provider="gcp", region="europe-west4")], "provider gcp"),
+        ([offering("a2", provider="oci", region="europe-west4")], "provider oci"),
+        ([offering("NC4as_T4_v3", provider="azure")], "whole name: Standard_NC4as_T4_v3"),
+        ([offering("Standard_A", "1", provider="azure")], "write westus2-1"),
         ([offering("g5.xlarge", architecture="x86")], "x86 is not amd64 or arm64"),
         ([offering("g5/xlarge")], "'g5/xlarge' is no label value"),
         ([offering("g5." + "x" * 61)], "is no label value"),
@@ -232,3 +235,34 @@ def test_a_requirement_that_the_api_server_refuses_is_not_made(
 ) -> None:
     with pytest.raises(ManifestError):
         Requirement("example.com/key", operator, values)
+
+
+def test_azure_counts_gpus_above_nought_for_the_label_is_on_every_size() -> None:
+    gpu = offering("Standard_NC4as_T4_v3", "westus2-1", provider="azure")
+    cpu = offering("Standard_D4s_v5", provider="azure", gpu_name=None, gpu_count=0)
+
+    assert Requirement("karpenter.azure.com/sku-gpu-count", "Gt", ("0",)) in nodepool_requirements(
+        [gpu]
+    )
+    assert "karpenter.azure.com/sku-gpu-count" not in by_key([gpu, cpu])
+
+
+def test_gcp_is_asked_for_families_and_never_for_labels_that_no_node_has() -> None:
+    keys = by_key(
+        [offering(name, provider="gcp") for name in ("g2-standard-4", "a2-highgpu-1g", "g2-x")]
+    )
+
+    assert keys["karpenter.k8s.gcp/instance-family"] == ("a2", "g2")
+    assert not [key for key in keys if "gpu-m" in key]
+
+
+def test_a_regional_offering_is_placed_in_the_zones_that_were_asked_for() -> None:
+    chosen = [
+        offering("g2-standard-4", provider="gcp"),
+        offering("a2-x", "us-a1-a", provider="gcp"),
+    ]
+
+    found = [one.pool.zone for one in placed(chosen, ("us-b1-b", "us-c1-c"))]
+
+    assert found == ["us-b1-b", "us-c1-c", "us-a1-a"]
+    assert placed(chosen, ()) == chosen
