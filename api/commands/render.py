@@ -1,0 +1,224 @@
+"""``spotcast render``: the best offerings in the words of the tool that buys them."""
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from advisor.renderers.cluster_autoscaler import (
+    NAMESPACE,
+    PATTERN,
+    ExpanderSettings,
+    priority_expander,
+)
+from advisor.renderers.compute_class import ComputeClassSettings, WhenUnsatisfiable, compute_class
+from advisor.renderers.hcl import to_hcl
+from advisor.renderers.one_line import one_line
+from advisor.renderers.skypilot import SkyPilotSettings, resources
+from advisor.renderers.terraform import ManifestResource, eks_node_group, karpenter_manifests
+from api.commands.nodepool import NodePoolOptions
+from api.commands.render_aws import (
+    NodeGroupOptions,
+    autoscaling_group_command,
+    ec2_fleet_command,
+    eks_node_group_command,
+)
+from api.errors import UsageError
+from api.options import with_fields
+from api.output import Manifest
+from api.renderings import (
+    Output,
+    RenderOptions,
+    conclude,
+    listed,
+    pairs,
+    provenance_of,
+    write_document,
+)
+
+render_app = typer.Typer(
+    help="Write the best offerings as the tool that buys them reads it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+render_app.command("ec2-fleet")(ec2_fleet_command)
+render_app.command("autoscaling-group")(autoscaling_group_command)
+render_app.command("eks-node-group")(eks_node_group_command)
+
+
+class Language(StrEnum):
+    """Terraform's two syntaxes."""
+
+    JSON = "json"
+    HCL = "hcl"
+
+
+class Recovery(StrEnum):
+    """SkyPilot's two ways to go on."""
+
+    EAGER_NEXT_REGION = "EAGER_NEXT_REGION"
+    FAILOVER = "FAILOVER"
+
+
+Syntax = Annotated[
+    Language, typer.Option("--output", "-o", help="A .tf.json file, or a .tf file for reading.")
+]
+WithOnDemand = Annotated[
+    bool, typer.Option("--with-on-demand", help="The same machines on demand, behind all others.")
+]
+
+
+@render_app.command("terraform-node-group")
+@with_fields(NodeGroupOptions)
+def terraform_node_group_command(
+    options: NodeGroupOptions, context: typer.Context, output: Syntax = Language.JSON
+) -> None:
+    """Write a Terraform module with an aws_eks_node_group (aws).
+
+    The module asks for three variables: cluster_name, node_role_arn and subnet_ids.
+    """
+    choice = options.choice_in(context.obj, "aws")
+    made = [
+        eks_node_group(offerings, settings, provenance_of(choice))
+        for offerings, settings in options.groups(choice)
+    ]
+    document = made[0].document
+    for other in made[1:]:
+        for kind, named in other.document["resource"].items():
+            document["resource"][kind] |= named
+    write_terraform(document, output)
+    conclude(choice, (text for one in made for text in one.notes))
+
+
+@render_app.command("terraform-nodepool")
+@with_fields(NodePoolOptions)
+def terraform_nodepool_command(
+    options: NodePoolOptions,
+    context: typer.Context,
+    kubectl: Annotated[
+        bool,
+        typer.Option(
+            "--kubectl", help="As kubectl_manifest, which wants no CRD at the time of the plan."
+        ),
+    ] = False,
+    output: Syntax = Language.JSON,
+) -> None:
+    """Write Karpenter's NodePool as a Terraform resource."""
+    choice = options.choice(context.obj)
+    resource: ManifestResource = "kubectl_manifest" if kubectl else "kubernetes_manifest"
+    made = karpenter_manifests(options.nodepools(choice), provenance_of(choice), resource)
+    write_terraform(made.document, output)
+    conclude(choice, made.notes)
+
+
+@render_app.command("cluster-autoscaler")
+@with_fields(RenderOptions)
+def cluster_autoscaler_command(
+    options: RenderOptions,
+    context: typer.Context,
+    namespace: Annotated[str, typer.Option(help="Where Cluster Autoscaler runs.")] = NAMESPACE,
+    pattern: Annotated[
+        str, typer.Option(help="What names of node groups hold: {type}, or {type} and {zone}.")
+    ] = PATTERN,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="TYPE=REGEX",
+            help="A type's groups, if called otherwise; repeatable.",
+        ),
+    ] = None,
+    last: Annotated[
+        list[str] | None,
+        typer.Option("--last", metavar="REGEX", help="Groups for when nothing else helps."),
+    ] = None,
+    output: Output = Manifest.YAML,
+) -> None:
+    """Write the ConfigMap of Cluster Autoscaler's priority expander."""
+    if len(options.policy.providers) != 1:
+        raise UsageError("give --provider: the node groups of a cluster are of one cloud")
+    choice = options.choice_in(context.obj, options.policy.providers[0])
+    settings = ExpanderSettings(namespace, pattern, pairs(group, "--group"), tuple(last or ()))
+    made = priority_expander(choice.offerings, settings, provenance_of(choice))
+    write_document(made.document, output)
+    conclude(choice, made.notes)
+
+
+@render_app.command("compute-class")
+@with_fields(RenderOptions)
+def compute_class_command(
+    options: RenderOptions,
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Name of the ComputeClass.")] = "gpu-spot",
+    with_on_demand: WithOnDemand = False,
+    scale_up_anyway: Annotated[
+        bool,
+        typer.Option("--scale-up-anyway", help="GKE's default machines where no rule can be met."),
+    ] = False,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Move pods to a better rule once it has capacity.")
+    ] = False,
+    output: Output = Manifest.YAML,
+) -> None:
+    """Write a GKE ComputeClass (gcp)."""
+    choice = options.choice_in(context.obj, "gcp")
+    offerings = choice.offerings
+    unmet: WhenUnsatisfiable = "ScaleUpAnyway" if scale_up_anyway else "DoNotScaleUp"
+    settings = ComputeClassSettings(name, unmet, active_migration=migrate)
+    made = compute_class(
+        [*offerings, *(listed(offerings) if with_on_demand else ())],
+        settings,
+        provenance_of(choice),
+    )
+    write_document(made.document, output)
+    conclude(choice, made.notes)
+
+
+@render_app.command("skypilot")
+@with_fields(RenderOptions)
+def skypilot_command(
+    options: RenderOptions,
+    context: typer.Context,
+    any_of: Annotated[
+        bool, typer.Option("--any-of", help="Let SkyPilot choose by its own prices.")
+    ] = False,
+    recovery: Annotated[
+        Recovery, typer.Option(help="Where a managed job goes on when it was interrupted.")
+    ] = Recovery.EAGER_NEXT_REGION,
+    with_on_demand: WithOnDemand = False,
+    output: Output = Manifest.YAML,
+) -> None:
+    """Write the resources of a SkyPilot task (aws, gcp, azure; regions and clouds may be mixed)."""
+    choice = options.choice(context.obj)
+    offerings = choice.offerings
+    made = resources(
+        [*offerings, *(listed(offerings) if with_on_demand else ())],
+        SkyPilotSettings("any_of" if any_of else "ordered", recovery.value),
+    )
+    write_document(made.document, output, provenance_of(choice).sentences())
+    conclude(choice, made.notes)
+
+
+@render_app.command("one-line")
+@with_fields(RenderOptions)
+def one_line_command(
+    options: RenderOptions,
+    context: typer.Context,
+    places: Annotated[
+        bool, typer.Option("--places", help="Each pool by type and zone: g5.xlarge@use1-az4.")
+    ] = False,
+) -> None:
+    """Write the instance types in one line, with commas between."""
+    choice = options.choice(context.obj)
+    sys.stdout.write(f"{one_line(choice.offerings, with_places=places)}\n")
+    conclude(choice, ())
+
+
+def write_terraform(document: Mapping[str, Any], language: Language) -> None:
+    """To standard output, in the language asked for."""
+    if language is Language.HCL:
+        sys.stdout.write(to_hcl(document))
+    else:
+        write_document(document, Manifest.JSON)
