@@ -5,6 +5,10 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_STALE = 3
 """The question was answered, from data too old to stand for now."""
+EXIT_CHANGES = 4
+"""A plan would change something, and may be applied."""
+EXIT_REFUSED = 5
+"""A plan takes more nodes than its budget allows; nothing is applied."""
 
 
 class NoAnswerError(Exception):

@@ -1,0 +1,284 @@
+"""``spotcast plan``: what a new list would change in the cluster, and which nodes it would take."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from advisor import Demand, Policy, Ranked, rank_in
+from advisor.cluster import Cluster, Manifest, NodeClaim, node, node_claim, of_kind
+from advisor.karpenter.manifests import to_yaml
+from advisor.kubernetes import KubernetesCluster
+from advisor.planning.budget import ChurnBudget
+from advisor.planning.hysteresis import Hysteresis
+from advisor.planning.plan import Plan, PlanSettings, plan
+from advisor.planning.protection import Eviction
+from advisor.planning.report import as_json, diff, sentences
+from api.answers import known_market
+from api.choices import explain
+from api.commands.market import warn_stale
+from api.commands.nodepool import NodePoolOptions
+from api.errors import EXIT_CHANGES, EXIT_REFUSED, UsageError
+from api.options import with_fields
+from api.output import note
+from api.settings import Settings
+from api.wiring import utc_now
+
+
+class PlanFormat(StrEnum):
+    """How a plan is written: for people, as a diff, as data, or as the manifest to apply."""
+
+    TEXT = "text"
+    DIFF = "diff"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions(NodePoolOptions):
+    """What is wanted, where it is compared, and what may be changed; for plan and apply."""
+
+    wanted: Annotated[
+        Path | None,
+        typer.Option(
+            help="NodePools to apply, as YAML, instead of a list made from the options.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(envvar="KUBECONFIG", help="Kubeconfig of the cluster.", show_envvar=True),
+    ] = None
+    kube_context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            envvar="SPOTCAST_KUBE_CONTEXT",
+            help="Context of the kubeconfig, if not the current one.",
+        ),
+    ] = None
+    evict: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Type, zone or key that may go though nodes run on it, or `all`; repeatable."
+        ),
+    ] = None
+    template: Annotated[
+        bool, typer.Option("--template", help="Write template changes: they replace every node.")
+    ] = False
+    churn: Annotated[
+        str, typer.Option(help="Nodes of a NodePool that may be replaced: a number or a share.")
+    ] = "10%"
+    margin: Annotated[
+        float, typer.Option(min=0, max=99, help="Percent of cost by which a type comes or goes.")
+    ] = 100 * Hysteresis().margin_share
+    min_stay: Annotated[
+        float, typer.Option("--min-stay-hours", min=0, help="Hours that an applied list stands.")
+    ] = Hysteresis().min_stay.total_seconds() / 3600
+
+    def plan_settings(self, max_age: timedelta | None) -> PlanSettings:
+        """What a plan may do.
+
+        Raises:
+            BudgetError: the budget is neither a number nor a share.
+        """
+        settled = Hysteresis(
+            margin_share=self.margin / 100, min_stay=timedelta(hours=self.min_stay)
+        )
+        return PlanSettings(
+            budget=ChurnBudget.of(self.churn),
+            hysteresis=None if self.wanted else settled,
+            eviction=Eviction(frozenset(self.evict or ())),
+            writes_template=self.template,
+            max_age=max_age,
+        )
+
+    def cluster(self) -> KubernetesCluster:
+        """The cluster that the options name."""
+        return KubernetesCluster(kubeconfig=self.kubeconfig, context=self.kube_context)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The NodePools that are wanted.
+
+    ``ranked`` is what they were chosen from, ``market`` all that is offered in the region, each
+    best first; empty where nobody looked.
+    """
+
+    nodepools: Sequence[Manifest]
+    ranked: Sequence[Ranked] = ()
+    market: Sequence[Ranked] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is there: NodePools by name, and the NodeClaims, None if nobody looked."""
+
+    nodepools: Mapping[str, Manifest]
+    claims: Sequence[NodeClaim] | None
+    held_nodes: frozenset[str] = frozenset()
+
+
+@with_fields(PlanOptions)
+def plan_command(
+    options: PlanOptions,
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="The present NodePools as YAML (kubectl get nodepools -o yaml), not the cluster.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    nodes: Annotated[
+        Path | None,
+        typer.Option(
+            help="What runs, as YAML (kubectl get nodeclaims,nodes -o yaml), with --file.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    output: Annotated[
+        PlanFormat, typer.Option("--output", "-o", help="How to write the plan.")
+    ] = PlanFormat.TEXT,
+) -> None:
+    """Show what a new list would change in the cluster, and each node that it would replace.
+
+    Exit codes: 0 nothing to change, 4 changes, 5 refused for the budget.
+    """
+    if nodes and not file:
+        raise UsageError("--nodes goes with --file; without it both are read from the cluster")
+    wanted = wanted_nodepools(options, context.obj)
+    if file:
+        there = from_files(file, nodes)
+    else:
+        with options.cluster() as cluster:
+            there = from_cluster(cluster, wanted)
+    plans = plans_of(wanted, there, options.plan_settings(context.obj.price_max_age))
+    write_plans(plans, output)
+    if there.claims is None:
+        note("The nodes are not known: give --nodes to see which would be replaced.")
+    if any(one.refusal for one in plans):
+        raise typer.Exit(EXIT_REFUSED)
+    if not all(one.is_empty for one in plans):
+        raise typer.Exit(EXIT_CHANGES)
+
+
+def wanted_nodepools(options: PlanOptions, settings: Settings) -> Wanted:
+    """The NodePools of ``--wanted``, else those of the best offerings, with notes for people.
+
+    With a file and a region, costs and risk are told as well.
+
+    Raises:
+        UsageError: a file holds no NodePool, or the options name no single region.
+    """
+    made_by_hand = _nodepools(options.wanted) if options.wanted else []
+    if made_by_hand and not options.policy.providers:
+        return Wanted(made_by_hand)
+    choice = options.choice(settings)
+    ranked, market = list(choice.answer.ranking.ranked), _market(options, settings)
+    if made_by_hand:
+        return Wanted(made_by_hand, ranked, market)
+    explain(choice)
+    if choice.is_stale:
+        warn_stale(choice.ranked, choice.answer)
+    return Wanted(options.nodepools(choice), ranked, market)
+
+
+def from_cluster(cluster: Cluster, wanted: Wanted) -> Snapshot:
+    """The wanted NodePools as they are now, and what runs."""
+    names = [str(one["metadata"]["name"]) for one in wanted.nodepools]
+    found = {name: cluster.nodepool(name) for name in names}
+    return Snapshot(
+        nodepools={name: one for name, one in found.items() if one is not None},
+        claims=cluster.node_claims(),
+        held_nodes=frozenset(one.name for one in cluster.nodes() if one.is_held),
+    )
+
+
+def from_files(nodepools: Path, nodes: Path | None) -> Snapshot:
+    """The same from what kubectl wrote."""
+    by_name = {str(one["metadata"]["name"]): one for one in _nodepools(nodepools, may_lack=True)}
+    if nodes is None:
+        return Snapshot(by_name, None)
+    objects = read_manifests(nodes)
+    held = [one for one in map(node, of_kind(objects, "Node")) if one.is_held]
+    return Snapshot(
+        by_name,
+        [node_claim(one) for one in of_kind(objects, "NodeClaim")],
+        frozenset(one.name for one in held),
+    )
+
+
+def plans_of(wanted: Wanted, there: Snapshot, settings: PlanSettings) -> list[Plan]:
+    """One plan for each wanted NodePool."""
+    now = utc_now()
+    return [
+        plan(
+            one,
+            there.nodepools.get(str(one["metadata"]["name"])),
+            there.claims,
+            settings,
+            now=now,
+            ranked=wanted.ranked,
+            market=wanted.market,
+            held_nodes=there.held_nodes,
+        )
+        for one in wanted.nodepools
+    ]
+
+
+def write_plans(plans: Sequence[Plan], form: PlanFormat) -> None:
+    """To standard output."""
+    match form:
+        case PlanFormat.TEXT:
+            text = "\n".join("\n".join((*sentences(one), "", diff(one))) for one in plans)
+        case PlanFormat.DIFF:
+            text = "".join(map(diff, plans))
+        case PlanFormat.YAML:
+            text = to_yaml(one.proposed for one in plans)
+        case PlanFormat.JSON:
+            document = {"plans": [as_json(one) for one in plans]}
+            text = json.dumps(document, indent=2, default=str) + "\n"
+    sys.stdout.write(text)
+
+
+def read_manifests(path: Path) -> list[Any]:
+    """The objects in a YAML file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: no YAML that can be read: {error}") from error
+
+
+def _market(options: PlanOptions, settings: Settings) -> list[Ranked]:
+    """All that the region offers, whatever is asked of a machine: nodes may run on any of it."""
+    asked, policy = options.demand(), options.policy
+    anything = Demand(
+        gpu_manufacturer=None,
+        restart=asked.restart,
+        interruption_cost_usd=asked.interruption_cost_usd,
+    )
+    region = Policy(providers=policy.providers, regions=policy.regions)
+    return list(rank_in(known_market(settings, options).universe, anything, region).ranked)
+
+
+def _nodepools(path: Path, *, may_lack: bool = False) -> list[Manifest]:
+    found = of_kind(read_manifests(path), "NodePool")
+    if not found and not may_lack:
+        raise UsageError(f"{path}: holds no NodePool")
+    return found
