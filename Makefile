@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CLUSTER ?= .cluster
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Show prices, a ranking and a NodePool (simulated where there is no network)
@@ -57,10 +58,19 @@ test: $(READY) ## The tests: no network, no account, no cluster
 cover: $(READY) ## The same, with the share of the code that they run; takes twice as long
 	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
 
+.PHONY: cluster
+cluster: ## Build a real control plane, kwok and Karpenter for test-cluster, once (Go; ten minutes)
+	bash deploy/cluster/build $(CLUSTER)
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## The tests against them; skipped where `make cluster` has not been run
+	SPOTCAST_TEST_CLUSTER=$(abspath $(CLUSTER)) $(BIN)/pytest --numprocesses 2 --dist loadfile tests/cluster
+
 .PHONY: bench
 bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.risk
+	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.collecting
 
 .PHONY: docs

@@ -1,0 +1,286 @@
+"""The best packing that can be found in the time given, and a bound on the best there is.
+
+Small problems are solved to the end: all their patterns are listed. For others a first-fit answer
+is bettered by rounding two relaxations, by buying whole numbers of the patterns that column
+generation found, and then by taking some nodes apart and packing their pods anew until time is
+up or the gap is closed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.packing.enumeration import every_pattern
+from advisor.packing.first_fit import first_fit, naive_worth
+from advisor.packing.milp import Columns, buy
+from advisor.packing.patterns import generate
+from advisor.packing.problem import Floats, Ints, Problem
+from advisor.packing.relaxation import relaxed, whole_nodes, zone_counts
+from advisor.packing.rounding import planned, reduced
+
+OPTIMAL = 1e-6
+"""Gap that is none: HiGHS' own tolerance."""
+
+SHARE_PLANNED, SHARE_COLUMNS, SHARE_BUY, SHARE_WHOLE = 0.35, 0.2, 0.2, 0.25
+"""Shares of the time for planning nodes, for column generation, for buying columns and for the
+bound with whole nodes; none takes more than is left."""
+
+DEARNESS = (0.02, 0.005, 0.0)
+"""Shares of the whole cost from which nodes are whole in the bound, one after the other."""
+
+SPARES = (0.0, 0.01, 0.02)
+"""Room that plans for many unlike items are tried with."""
+
+ITEMS_OF_COLUMNS = 80
+"""Items up to which column generation gets to its end in seconds; with more of them the
+relaxation's bound is as good, as many unlike pods fill any node."""
+
+SUBSET_PODS = (20, 80)
+"""Pods taken apart at once, from and to."""
+
+TRIES, NOISE = 4, 0.15
+"""Disturbed prices that the pods of a part are packed at, and by what share they are disturbed."""
+
+ITEMS_ANEW = 25
+"""Items in a part up to which its patterns are put together by the solver."""
+
+SAVES = 1e-6
+"""Share of its cost that a part has to save to be packed anew."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Nodes, one row each, and what no packing costs less than, in USD per hour."""
+
+    nodes: Columns
+    bound: float
+
+
+def cost_of(problem: Problem, nodes: Columns) -> float:
+    """USD per hour of all nodes."""
+    return float(problem.cost[nodes.choice].sum())
+
+
+def solve(
+    problem: Problem, seconds_left: Clock, generator: np.random.Generator, *, gap: float
+) -> Solution:
+    """Pack all pods; ``gap`` is the share above the bound at which the search ends.
+
+    Every kind must have a place for all its pods.
+    """
+    every = every_pattern(problem)
+    if every is not None:
+        seconds = max(seconds_left(), 1.0)
+        bought, low = buy(problem, every, seconds=seconds, gap=0.0, at_most=np.inf)
+        if bought is not None:
+            nodes = trimmed(problem, _repeated(every, bought.times), bought.counts)
+            return Solution(nodes, min(low, cost_of(problem, nodes)))
+    return _Search(problem, seconds_left, generator, gap).run()
+
+
+def first_answer(problem: Problem) -> Columns:
+    """First-fit decreasing, with the pods of each kind sent to zones beforehand."""
+    worth = naive_worth(problem)
+    counts, _ = zone_counts(problem, worth)
+    return first_fit(reduced(problem, counts), worth, counts)
+
+
+def trimmed(problem: Problem, nodes: Columns, counts: Ints) -> Columns:
+    """Nodes without the pods beyond ``counts`` (items,), each on the cheapest choice that holds it.
+
+    Patterns may cover more pods than there are.
+    """
+    patterns = nodes.patterns.copy()
+    surplus = patterns.sum(axis=0) - counts
+    for item in np.flatnonzero(surplus > 0):
+        for at in range(len(patterns) - 1, -1, -1):
+            less = min(int(surplus[item]), int(patterns[at, item]))
+            patterns[at, item] -= less
+            surplus[item] -= less
+    used = patterns.any(axis=1)
+    patterns, choice = patterns[used], nodes.choice[used].copy()
+    by_cost = np.argsort(problem.cost, kind="stable")
+    for at, pattern in enumerate(patterns):
+        for cheaper in by_cost[problem.cost[by_cost] < problem.cost[choice[at]]]:
+            if problem.allows(pattern, int(cheaper)):
+                choice[at] = cheaper
+                break
+    return Columns(patterns, choice)
+
+
+def _repeated(columns: Columns, bought: Ints) -> Columns:
+    return Columns(np.repeat(columns.patterns, bought, axis=0), np.repeat(columns.choice, bought))
+
+
+class _Search:
+    """The best answer and the best bound so far."""
+
+    def __init__(
+        self, problem: Problem, seconds_left: Clock, generator: np.random.Generator, gap: float
+    ) -> None:
+        self._problem = problem
+        self._left = seconds_left
+        self._generator = generator
+        self._gap = gap
+        self._whole = seconds_left()
+        self._best = first_answer(problem)
+        self._bound = 0.0
+
+    def run(self) -> Solution:
+        """All steps, as far as time goes."""
+        problem = self._problem
+        prices = relaxed(problem)
+        self._bound = prices.cost
+        counts, _ = zone_counts(problem, prices.worth)
+        fixed = reduced(problem, counts)
+        pool = self._best
+        spares = (0.0,) if problem.items <= ITEMS_OF_COLUMNS else SPARES
+        until = self._until(SHARE_PLANNED)
+        for found in (
+            first_fit(fixed, prices.worth, counts),
+            *(planned(fixed, counts, until, spare=spare) for spare in spares),
+        ):
+            if found is not None:
+                pool = pool.joined(found)
+                self._offer(found, counts)
+        if problem.items <= ITEMS_OF_COLUMNS and not self._is_done():
+            pool = self._by_columns(pool, prices.worth)
+        if problem.items <= ITEMS_OF_COLUMNS:
+            self._by_whole_nodes()
+        self._take_apart(prices.worth)
+        return Solution(self._best, min(self._bound, cost_of(problem, self._best)))
+
+    def _by_whole_nodes(self) -> None:
+        """Better the bound: with the dearest nodes whole, then with ever cheaper ones."""
+        end = max(self._left() - SHARE_WHOLE * self._whole, 0.0)
+        for dear in DEARNESS:
+            seconds = self._left() - end
+            if self._is_done() or seconds <= 0:
+                break
+            low, _ = whole_nodes(self._problem, self._bound, seconds=seconds, dear=dear)
+            self._bound = max(self._bound, low)
+
+    def _until(self, share: float) -> Clock:
+        """Time left of the first ``share`` of all."""
+        return lambda: self._left() - (1 - share) * self._whole
+
+    def _is_done(self) -> bool:
+        cost = cost_of(self._problem, self._best)
+        return self._left() <= 0 or cost - self._bound <= max(self._gap, OPTIMAL) * cost
+
+    def _offer(self, nodes: Columns, counts: Ints) -> None:
+        better = trimmed(self._problem, nodes, counts)
+        if cost_of(self._problem, better) < cost_of(self._problem, self._best):
+            self._best = better
+
+    def _by_columns(self, pool: Columns, worth: Floats) -> Columns:
+        end = max(self._left() - SHARE_COLUMNS * self._whole, 0.0)
+        generated = generate(
+            self._problem, pool, worth, lambda: self._left() - end, bound=self._bound
+        )
+        self._bound = max(self._bound, generated.bound)
+        bought, _ = buy(
+            self._problem,
+            generated.columns,
+            seconds=min(self._left(), SHARE_BUY * self._whole),
+            gap=max(self._gap, OPTIMAL),
+            at_most=cost_of(self._problem, self._best),
+        )
+        if bought is not None:
+            self._offer(_repeated(generated.columns, bought.times), bought.counts)
+        return generated.columns
+
+    def _take_apart(self, worth: Floats) -> None:
+        """Pack the pods of some nodes anew, the wasteful ones first, while it pays."""
+        problem = self._problem
+        while not self._is_done():
+            nodes = self._best
+            chosen = self._some_nodes(worth)
+            counts = nodes.patterns[chosen].sum(axis=0)
+            before = float(problem.cost[nodes.choice[chosen]].sum())
+            part, items = _part(problem, counts)
+            found = _repacked(part, worth[items], before, self._left, self._generator)
+            if found is None:
+                continue
+            patterns = np.zeros((len(found.choice), problem.items), dtype=np.int64)
+            patterns[:, items] = found.patterns
+            rest = np.setdiff1d(np.arange(len(nodes.choice)), chosen)
+            self._best = Columns(
+                np.vstack((nodes.patterns[rest], patterns)),
+                np.concatenate((nodes.choice[rest], found.choice)),
+            )
+
+    def _some_nodes(self, worth: Floats) -> Ints:
+        """Indices of at least two nodes with some `SUBSET_PODS`, likelier the more they waste."""
+        nodes = self._best
+        cost = self._problem.cost[nodes.choice]
+        waste = np.maximum(cost - nodes.patterns @ worth, 0.0) + 0.02 * cost
+        draw = self._generator.random(len(cost)) ** (1 / (waste / waste.sum()))
+        order = np.argsort(-draw, kind="stable")
+        pods = np.cumsum(nodes.patterns[order].sum(axis=1))
+        most = self._generator.integers(*SUBSET_PODS)
+        return order[: max(2, int(np.searchsorted(pods, most)) + 1)]
+
+
+def _part(problem: Problem, counts: Ints) -> tuple[Problem, Ints]:
+    """The problem of ``counts`` (items,) alone, and which items those are."""
+    items = np.flatnonzero(counts)
+    place = {int(item): at for at, item in enumerate(items)}
+    rules = [
+        type(rule)(
+            tuple(place[one] for one in rule.members if one in place),
+            rule.limit,
+            None if rule.owner is None else place[rule.owner],
+        )
+        for rule in problem.node_rules
+        if rule.owner is None or rule.owner in place
+    ]
+    part = Problem(
+        demand=problem.demand[items],
+        kind=np.arange(len(items), dtype=np.int64),
+        count=counts[items],
+        capacity=problem.capacity,
+        cost=problem.cost,
+        fits=problem.fits[items],
+        node_rules=tuple(rule for rule in rules if rule.members),
+    )
+    return part, items
+
+
+def _repacked(
+    part: Problem,
+    worth: Floats,
+    before: float,
+    seconds_left: Clock,
+    generator: np.random.Generator,
+) -> Columns | None:
+    """The part's pods on other nodes that cost less than ``before``; None if none were found.
+
+    Prices are disturbed a little, so that each try fills nodes in another order; where few items
+    are in the part, the patterns so found are also put together anew.
+    """
+    counts = part.bounds
+    best: Columns | None = None
+    pool: Columns | None = None
+    for _ in range(TRIES):
+        if seconds_left() <= 0:
+            break
+        noisy = worth * generator.uniform(1 - NOISE, 1 + NOISE, part.items)
+        found = trimmed(part, first_fit(part, noisy, counts), counts)
+        pool = found if pool is None else pool.joined(found)
+        if cost_of(part, found) < before - SAVES * before:
+            best, before = found, cost_of(part, found)
+    if pool is None or part.items > ITEMS_ANEW or seconds_left() <= 0:
+        return best
+    end = max(seconds_left() - 0.4, 0.0)
+    generated = generate(part, pool, worth, lambda: seconds_left() - end)
+    bought, _ = buy(
+        part, generated.columns, seconds=min(0.4, seconds_left()), gap=1e-3, at_most=before
+    )
+    if bought is None:
+        return best
+    other = trimmed(part, _repeated(generated.columns, bought.times), counts)
+    return other if cost_of(part, other) < before - SAVES * before else best
