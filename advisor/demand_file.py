@@ -35,13 +35,19 @@ DEMAND, POLICY = "demand", "policy"
 def read_demand(text: str, place: str) -> tuple[Demand, Policy]:
     """The demand and the policy of a file; ``place`` is its name in errors.
 
+    Manifests of Kubernetes are read as well: their pods' demand, see `demand_pods`.
+
     Raises:
         DemandError: it is no such file; says where, what, and what is meant instead.
+        PodError: a manifest asks for what cannot be read.
     """
     try:
-        document = yaml.safe_load(text)
+        documents = [one for one in yaml.safe_load_all(text) if one is not None]
     except yaml.YAMLError as error:
         raise DemandError(place, f"no YAML: {' '.join(str(error).split())}") from error
+    if any(isinstance(one, Mapping) and "apiVersion" in one for one in documents):
+        return _demand_of_pods(text, place), Policy()
+    document = documents[0] if len(documents) == 1 else None
     if not isinstance(document, Mapping) or not document:
         raise DemandError(place, "write a mapping with the keys demand and policy")
     _known(document, (DEMAND, POLICY), place)
@@ -49,6 +55,14 @@ def read_demand(text: str, place: str) -> tuple[Demand, Policy]:
         Demand(**_fields(document.get(DEMAND), DEMAND_KEYS, f"{place}: {DEMAND}")),
         Policy(**_fields(document.get(POLICY), POLICY_KEYS, f"{place}: {POLICY}")),
     )
+
+
+def _demand_of_pods(text: str, place: str) -> Demand:
+    # With packing comes scipy, a second of loading that no other file needs.
+    from advisor.demand_pods import demand_of  # noqa: PLC0415
+    from advisor.packing import read_pods  # noqa: PLC0415
+
+    return demand_of(read_pods(text, place), place)
 
 
 def _fields(

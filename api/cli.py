@@ -3,39 +3,13 @@
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from advisor.errors import AdvisorError
-from api.commands.apply import apply_command
-from api.commands.backtest import backtest_command
-from api.commands.buffer import buffer_command
-from api.commands.collect import collect_command, providers_command
-from api.commands.demo import demo_command
-from api.commands.fallback import return_command
-from api.commands.feeds import feeds_command, quarantine_command
-from api.commands.fit import fit_command
-from api.commands.fit_joint import fit_joint_command
-from api.commands.forecast import forecast_command
-from api.commands.gpus import gpus_command
-from api.commands.headroom import headroom_command
-from api.commands.history import import_command
-from api.commands.interruptions import interruptions_command
-from api.commands.market import price_command, rank_command
-from api.commands.nodeclaim import nodeclaim_command
-from api.commands.nodeoverlay import nodeoverlay_command
-from api.commands.nodepool import nodepool_command
-from api.commands.pack import pack_command
-from api.commands.plan import plan_command
-from api.commands.render import render_app
-from api.commands.risk import risk_command
-from api.commands.schema import schema_command
-from api.commands.simulate import simulate_command
-from api.commands.spread import spread_command
-from api.commands.verify import verify_command
-from api.commands.watch import watch_command
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
 from api.settings import SettingsError, current_settings
@@ -49,14 +23,70 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 answered from stale data, 4 a pla
 5 a plan is beyond its budget.
 """
 
-app = typer.Typer(
-    help=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "demo": "demo.demo_command",
+    "collect": "collect.collect_command",
+    "watch": "watch.watch_command",
+    "feeds": "feeds.feeds_command",
+    "quarantine": "feeds.quarantine_command",
+    "interruptions": "interruptions.interruptions_command",
+    "providers": "collect.providers_command",
+    "import": "history.import_command",
+    "price": "market.price_command",
+    "rank": "market.rank_command",
+    "gpus": "gpus.gpus_command",
+    "headroom": "headroom.headroom_command",
+    "nodepool": "nodepool.nodepool_command",
+    "nodeoverlay": "nodeoverlay.nodeoverlay_command",
+    "nodeclaim": "nodeclaim.nodeclaim_command",
+    "buffer": "buffer.buffer_command",
+    "pack": "pack.pack_command",
+    "plan": "plan.plan_command",
+    "apply": "apply.apply_command",
+    "render": "render.render_app",
+    "return": "fallback.return_command",
+    "forecast": "forecast.forecast_command",
+    "risk": "risk.risk_command",
+    "backtest": "backtest.backtest_command",
+    "fit": "fit.fit_command",
+    "fit-joint": "fit_joint.fit_joint_command",
+    "spread": "spread.spread_command",
+    "simulate": "simulate.simulate_command",
+    "verify": "verify.verify_command",
+    "schema": "schema.schema_command",
+}
+"""Each command's function in `api.commands`, in the order of the help. It is imported when it is
+asked for: all of them together load every library that any of them needs, which takes seconds."""
+
+
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The application that runs these arguments: with the command that they name, or with all.
+
+    All of them where none is named, or one that is not there: the help lists them.
+    """
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(start)
+    app.command("version")(version_command)
+    named = next((one for one in arguments if not one.startswith("-")), None)
+    if named == "version" or (named is None and "--version" in arguments):
+        return app
+    for name, place in COMMANDS.items():
+        if named in COMMANDS and name != named:
+            continue
+        module, _, function = place.rpartition(".")
+        found = getattr(import_module(f"api.commands.{module}"), function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def _version(*, wanted: bool) -> None:
@@ -65,7 +95,6 @@ def _version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def start(
     context: typer.Context,
     _version: Annotated[
@@ -76,42 +105,9 @@ def start(
     context.obj = current_settings()
 
 
-@app.command("version")
 def version_command() -> None:
     """Show the version."""
     sys.stdout.write(f"spotcast {version('spotcast')}\n")
-
-
-app.command("demo")(demo_command)
-app.command("collect")(collect_command)
-app.command("watch")(watch_command)
-app.command("feeds")(feeds_command)
-app.command("quarantine")(quarantine_command)
-app.command("interruptions")(interruptions_command)
-app.command("providers")(providers_command)
-app.command("import")(import_command)
-app.command("price")(price_command)
-app.command("rank")(rank_command)
-app.command("gpus")(gpus_command)
-app.command("headroom")(headroom_command)
-app.command("nodepool")(nodepool_command)
-app.command("nodeoverlay")(nodeoverlay_command)
-app.command("nodeclaim")(nodeclaim_command)
-app.command("buffer")(buffer_command)
-app.command("pack")(pack_command)
-app.command("plan")(plan_command)
-app.command("apply")(apply_command)
-app.add_typer(render_app, name="render")
-app.command("return")(return_command)
-app.command("forecast")(forecast_command)
-app.command("risk")(risk_command)
-app.command("backtest")(backtest_command)
-app.command("fit")(fit_command)
-app.command("fit-joint")(fit_joint_command)
-app.command("spread")(spread_command)
-app.command("simulate")(simulate_command)
-app.command("verify")(verify_command)
-app.command("schema")(schema_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,8 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # A request that is tried again is no news; what came of it in the end is told.
     logging.getLogger("stamina").setLevel(logging.ERROR)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=arguments)
+        app_for(given)(args=given)
     except (NoAnswerError, WarehouseError, AdvisorError) as error:
         note(f"spotcast: {error}")
         sys.exit(EXIT_FAILED)

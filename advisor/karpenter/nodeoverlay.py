@@ -77,7 +77,8 @@ class OverlaySettings:
     band_share: float = BAND_SHARE
     """See `BAND_SHARE`; above 0."""
     unknown_share: float | None = None
-    """Premium of a pool of unknown risk. None: the highest band among the others."""
+    """Premium of a pool of unknown risk. None: as much as puts its price above the expected cost of
+    every pool whose risk is known, and no less than the highest premium of those."""
     weight: int = WEIGHT
 
     def __post_init__(self) -> None:
@@ -198,22 +199,37 @@ def _bands(
     premiums: Sequence[Premium], settings: OverlaySettings
 ) -> dict[Decimal, list[tuple[str, str]]]:
     """The pools (type, zone) of each percentage above 0."""
-    known = [one.share for one in premiums if one.share is not None]
-    unknown = (
-        settings.unknown_share if settings.unknown_share is not None else max(known, default=None)
-    )
-    if unknown is None:
-        raise ManifestError(
-            "overlay", "the risk of every pool is unknown; set the premium for unknown risk"
-        )
     bands: dict[Decimal, list[tuple[str, str]]] = {}
     for one in premiums:
-        share = unknown if one.share is None else one.share
+        share = _unknown(one, premiums, settings) if one.share is None else one.share
         percent = percent_of(share, settings.band_share)
         if percent > 0:
             pool = one.offering.pool
             bands.setdefault(percent, []).append((pool.instance_type, pool.zone))
     return bands
+
+
+def _unknown(one: Premium, premiums: Sequence[Premium], settings: OverlaySettings) -> float:
+    """The premium of a pool of unknown risk: it is never taken for one that is safe and cheap."""
+    if settings.unknown_share is not None:
+        return settings.unknown_share
+    known = [
+        (other.share, other.offering.usd_per_hour)
+        for other in premiums
+        if other.share is not None and other.offering.usd_per_hour is not None
+    ]
+    if not known:
+        raise ManifestError(
+            "overlay", "the risk of every pool is unknown; set the premium for unknown risk"
+        )
+    highest = max(share for share, _ in known)
+    # With what is written for them, and the least step above it.
+    dearest = max(
+        usd * float(1 + (percent_of(share, settings.band_share) + TENTH) / 100)
+        for share, usd in known
+    )
+    usd = one.offering.usd_per_hour
+    return highest if not usd else max(highest, dearest / usd - 1)
 
 
 def _zones_by_type(offerings: Iterable[Offering]) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ linear programme, and the same is done again with the pods that came out in piec
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array, csr_array
 
 from advisor.packing.first_fit import first_fit
@@ -15,6 +15,9 @@ from advisor.packing.knapsack import TINY, filled, swap
 from advisor.packing.milp import WHOLE, Columns
 from advisor.packing.problem import Floats, Ints, Problem
 from advisor.packing.relaxation import relaxed, whole_nodes
+
+WHOLE_PAIRS, WHOLE_SECONDS = 2_000, 0.7
+"""Pairs of item and node that are shared out in whole pods, and the time for it."""
 
 PART = 0.3
 """Part of a node from which a plan's fraction is bought as a whole one: pods that come out in
@@ -112,19 +115,34 @@ def spread(problem: Problem, bins: Ints, left: Ints, worth: Floats) -> Ints:
             shape=(height, len(item)),
         )
     )
-    most = np.minimum(left[item], problem.most[item, bins[place]])
+    most = np.minimum(left[item], problem.most[item, bins[place]]).astype(float)
+    shared = _shared(-worth[item], matrix, np.array(limits), most)
+    if shared is not None:
+        placed[place, item] = np.floor(shared + WHOLE).astype(np.int64)
+    _mend(problem, bins, placed)
+    return placed
+
+
+def _shared(cost: Floats, rows: csr_array, limits: Floats, most: Floats) -> Floats | None:
+    """The least cost, in whole numbers where there are few; None if out of time."""
+    if len(cost) <= WHOLE_PAIRS:
+        solved = milp(
+            cost,
+            integrality=np.ones(len(cost)),
+            bounds=Bounds(np.zeros(len(cost)), most),
+            constraints=LinearConstraint(rows, -np.inf, limits),
+            options={"time_limit": WHOLE_SECONDS, "mip_rel_gap": 1e-4},
+        )
+        return None if solved.x is None else np.rint(np.asarray(solved.x))
     solved = linprog(
-        -worth[item],
-        A_ub=matrix,
+        cost,
+        A_ub=rows,
         b_ub=limits,
-        bounds=np.column_stack((np.zeros(len(item)), most)),
+        bounds=np.column_stack((np.zeros(len(cost)), most)),
         method="highs-ipm",
         options={"time_limit": SPREAD_SECONDS},
     )
-    if solved.x is not None:
-        placed[place, item] = np.floor(np.asarray(solved.x) + WHOLE).astype(np.int64)
-    _mend(problem, bins, placed)
-    return placed
+    return None if solved.x is None else np.asarray(solved.x)
 
 
 def _mend(problem: Problem, bins: Ints, placed: Ints) -> None:
@@ -199,6 +217,9 @@ def reduced(problem: Problem, left: Ints) -> Problem:
     )
 
 
+UNCLUSTERED = 60
+"""Items up to which none are grouped: rules of a node are lost where they are."""
+
 CLUSTERS = 30
 """Groups that unlike items are put in to plan nodes: the plan is a guess, so means will do."""
 
@@ -213,7 +234,7 @@ def clustered(problem: Problem, spare: float = 0.0) -> Problem:
     Means are larger by the share ``spare``.
     """
     some = np.flatnonzero(problem.count[problem.kind] > 0)
-    if len(some) <= CLUSTERS:
+    if len(some) <= UNCLUSTERED:
         return problem
     groups: dict[bytes, list[int]] = {}
     for item in some:

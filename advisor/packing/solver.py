@@ -22,7 +22,7 @@ from advisor.packing.rounding import planned, reduced
 OPTIMAL = 1e-6
 """Gap that is none: HiGHS' own tolerance."""
 
-SHARE_PLANNED, SHARE_COLUMNS, SHARE_BUY, SHARE_WHOLE = 0.35, 0.2, 0.2, 0.25
+SHARE_PLANNED, SHARE_COLUMNS, SHARE_BUY, SHARE_WHOLE = 0.35, 0.2, 0.15, 0.15
 """Shares of the time for planning nodes, for column generation, for buying columns and for the
 bound with whole nodes; none takes more than is left."""
 
@@ -44,6 +44,9 @@ TRIES, NOISE = 4, 0.15
 
 ITEMS_ANEW = 25
 """Items in a part up to which its patterns are put together by the solver."""
+
+REPACK_SECONDS = 0.3
+"""For the patterns of one part, and again for putting them together."""
 
 SAVES = 1e-6
 """Share of its cost that a part has to save to be packed anew."""
@@ -127,6 +130,7 @@ class _Search:
         self._gap = gap
         self._whole = seconds_left()
         self._best = first_answer(problem)
+        self._pool = self._best
         self._bound = 0.0
 
     def run(self) -> Solution:
@@ -136,7 +140,6 @@ class _Search:
         self._bound = prices.cost
         counts, _ = zone_counts(problem, prices.worth)
         fixed = reduced(problem, counts)
-        pool = self._best
         spares = (0.0,) if problem.items <= ITEMS_OF_COLUMNS else SPARES
         until = self._until(SHARE_PLANNED)
         for found in (
@@ -144,13 +147,15 @@ class _Search:
             *(planned(fixed, counts, until, spare=spare) for spare in spares),
         ):
             if found is not None:
-                pool = pool.joined(found)
+                self._pool = self._pool.joined(found)
                 self._offer(found, counts)
         if problem.items <= ITEMS_OF_COLUMNS and not self._is_done():
-            pool = self._by_columns(pool, prices.worth)
-        if problem.items <= ITEMS_OF_COLUMNS:
+            self._by_columns(prices.worth)
             self._by_whole_nodes()
-        self._take_apart(prices.worth)
+            self._take_apart(prices.worth, lambda: self._left() - SHARE_BUY * self._whole)
+            if not self._is_done():
+                self._buy(prices.worth)
+        self._take_apart(prices.worth, self._left)
         return Solution(self._best, min(self._bound, cost_of(problem, self._best)))
 
     def _by_whole_nodes(self) -> None:
@@ -176,41 +181,52 @@ class _Search:
         if cost_of(self._problem, better) < cost_of(self._problem, self._best):
             self._best = better
 
-    def _by_columns(self, pool: Columns, worth: Floats) -> Columns:
+    def _by_columns(self, worth: Floats) -> None:
+        """Better the bound and the answer by column generation."""
         end = max(self._left() - SHARE_COLUMNS * self._whole, 0.0)
         generated = generate(
-            self._problem, pool, worth, lambda: self._left() - end, bound=self._bound
+            self._problem, self._pool, worth, lambda: self._left() - end, bound=self._bound
         )
         self._bound = max(self._bound, generated.bound)
+        self._pool = generated.columns
+        self._buy(worth)
+
+    def _buy(self, worth: Floats) -> None:
+        """Put the patterns known so far together anew, those that can be in a cheaper answer."""
+        problem, best = self._problem, cost_of(self._problem, self._best)
+        reduced_cost = problem.cost[self._pool.choice] - self._pool.patterns @ worth
+        useful = reduced_cost <= best - self._bound + OPTIMAL * best
+        columns = Columns(self._pool.patterns[useful], self._pool.choice[useful])
         bought, _ = buy(
-            self._problem,
-            generated.columns,
+            problem,
+            columns.joined(self._best),
             seconds=min(self._left(), SHARE_BUY * self._whole),
             gap=max(self._gap, OPTIMAL),
-            at_most=cost_of(self._problem, self._best),
+            at_most=best,
         )
         if bought is not None:
-            self._offer(_repeated(generated.columns, bought.times), bought.counts)
-        return generated.columns
+            found = _repeated(columns.joined(self._best), bought.times)
+            self._offer(found, bought.counts)
 
-    def _take_apart(self, worth: Floats) -> None:
+    def _take_apart(self, worth: Floats, until: Clock) -> None:
         """Pack the pods of some nodes anew, the wasteful ones first, while it pays."""
         problem = self._problem
-        while not self._is_done():
+        while not self._is_done() and until() > 0:
             nodes = self._best
             chosen = self._some_nodes(worth)
             counts = nodes.patterns[chosen].sum(axis=0)
             before = float(problem.cost[nodes.choice[chosen]].sum())
             part, items = _part(problem, counts)
-            found = _repacked(part, worth[items], before, self._left, self._generator)
+            found, pool = _repacked(part, worth[items], before, until, self._generator)
+            if problem.items <= ITEMS_OF_COLUMNS:
+                self._pool = self._pool.joined(_widened(pool, items, problem.items))
             if found is None:
                 continue
-            patterns = np.zeros((len(found.choice), problem.items), dtype=np.int64)
-            patterns[:, items] = found.patterns
+            wide = _widened(found, items, problem.items)
             rest = np.setdiff1d(np.arange(len(nodes.choice)), chosen)
             self._best = Columns(
-                np.vstack((nodes.patterns[rest], patterns)),
-                np.concatenate((nodes.choice[rest], found.choice)),
+                np.vstack((nodes.patterns[rest], wide.patterns)),
+                np.concatenate((nodes.choice[rest], wide.choice)),
             )
 
     def _some_nodes(self, worth: Floats) -> Ints:
@@ -250,37 +266,49 @@ def _part(problem: Problem, counts: Ints) -> tuple[Problem, Ints]:
     return part, items
 
 
+def _widened(columns: Columns, items: Ints, width: int) -> Columns:
+    """The columns of a part as columns of the whole."""
+    patterns = np.zeros((len(columns.choice), width), dtype=np.int64)
+    patterns[:, items] = columns.patterns
+    return Columns(patterns, columns.choice)
+
+
 def _repacked(
     part: Problem,
     worth: Floats,
     before: float,
     seconds_left: Clock,
     generator: np.random.Generator,
-) -> Columns | None:
-    """The part's pods on other nodes that cost less than ``before``; None if none were found.
+) -> tuple[Columns | None, Columns]:
+    """The part's pods on other nodes that cost less than ``before``, and all patterns tried.
 
-    Prices are disturbed a little, so that each try fills nodes in another order; where few items
-    are in the part, the patterns so found are also put together anew.
+    None if nothing cheaper was found. Prices are disturbed a little, so that each try fills nodes
+    in another order; where few items are in the part, the patterns are also put together anew.
     """
     counts = part.bounds
     best: Columns | None = None
-    pool: Columns | None = None
+    pool = Columns(np.zeros((0, part.items), dtype=np.int64), np.zeros(0, dtype=np.int64))
     for _ in range(TRIES):
         if seconds_left() <= 0:
-            break
+            return best, pool
         noisy = worth * generator.uniform(1 - NOISE, 1 + NOISE, part.items)
         found = trimmed(part, first_fit(part, noisy, counts), counts)
-        pool = found if pool is None else pool.joined(found)
+        pool = pool.joined(found)
         if cost_of(part, found) < before - SAVES * before:
             best, before = found, cost_of(part, found)
-    if pool is None or part.items > ITEMS_ANEW or seconds_left() <= 0:
-        return best
-    end = max(seconds_left() - 0.4, 0.0)
+    if part.items > ITEMS_ANEW or seconds_left() <= 0:
+        return best, pool
+    end = max(seconds_left() - REPACK_SECONDS, 0.0)
     generated = generate(part, pool, worth, lambda: seconds_left() - end)
     bought, _ = buy(
-        part, generated.columns, seconds=min(0.4, seconds_left()), gap=1e-3, at_most=before
+        part,
+        generated.columns,
+        seconds=min(REPACK_SECONDS, seconds_left()),
+        gap=1e-3,
+        at_most=before,
     )
-    if bought is None:
-        return best
-    other = trimmed(part, _repeated(generated.columns, bought.times), counts)
-    return other if cost_of(part, other) < before - SAVES * before else best
+    if bought is not None:
+        other = trimmed(part, _repeated(generated.columns, bought.times), counts)
+        if cost_of(part, other) < before - SAVES * before:
+            best = other
+    return best, generated.columns

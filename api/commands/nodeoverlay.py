@@ -56,7 +56,7 @@ def nodeoverlay_command(
         typer.Option(
             "--unknown-premium",
             min=0,
-            help="Per cent on pools of unknown risk; else the highest of the others.",
+            help="Per cent on pools of unknown risk; else so much that all others go before them.",
         ),
     ] = None,
     prune: Annotated[
@@ -152,9 +152,8 @@ def _explain_overlays(
         note("No pool has a premium: nothing is known to add to the prices.")
         return
     if unknown:
-        highest = max(manifests, key=_percent)["spec"]["priceAdjustment"]
         told = (
-            f"the highest premium of the choice, {highest}"
+            "a premium that puts them after all whose risk is known"
             if settings.unknown_share is None
             else f"the premium that was set, {100 * settings.unknown_share:g}% and up to its band"
         )
@@ -163,7 +162,3 @@ def _explain_overlays(
     note(NOTES[choice.offerings[0].pool.provider])
     expires_at = _expires_at(choice).isoformat(timespec="minutes").replace("+00:00", "Z")
     note(f"They hold until {expires_at}: renew them, or delete those that --prune lists.")
-
-
-def _percent(manifest: dict[str, Any]) -> float:
-    return float(manifest["spec"]["priceAdjustment"].strip("+%"))

@@ -1,6 +1,7 @@
 """NodeOverlays: each spot pool has at most one premium, and never too small a one."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -72,17 +73,22 @@ def test_the_overlaid_price_is_the_expected_cost_rounded_up_within_a_band(
     given_premiums: tuple[str, list[Premium]], band: float
 ) -> None:
     premiums = given_premiums[1]
-    highest = max(one.share for one in premiums if one.share is not None)
     manifests = overlays(premiums, OverlaySettings(name="risk", band_share=band))
 
+    unknown, known = [], [0.0]
     for one in premiums:
         zone = "elsewhere" if one.offering.pool.zone == REGIONAL else one.offering.pool.zone
         told = [percent(o) for o in manifests if matches(o, one.offering.pool.instance_type, zone)]
-        share = highest if one.share is None else one.share
-        assert len(told) == (1 if share > 0 else 0)
+        if one.share is None:
+            unknown += told
+            continue
+        known += told
+        assert len(told) == (1 if one.share > 0 else 0)
         for added in told:
-            assert share <= added / 100 + 1e-9
-            assert 1 + added / 100 <= (1 + share) * (1 + band) + 0.001 + 1e-9
+            assert one.share <= added / 100 + 1e-9
+            assert 1 + added / 100 <= (1 + one.share) * (1 + band) + 0.001 + 1e-9
+    assert len(unknown) == sum(one.share is None for one in premiums)
+    assert all(added > max(known) for added in unknown)
 
 
 @settings(max_examples=100, deadline=None)
@@ -136,18 +142,20 @@ def test_the_premium_makes_the_price_the_expected_cost() -> None:
     assert premium(chosen, None).share is None
 
 
-def test_an_unknown_risk_has_the_highest_premium_or_the_one_that_was_set() -> None:
+def test_an_unknown_risk_is_dearer_than_all_known_ones_or_has_the_premium_that_was_set() -> None:
+    cheap = replace(offering("g6.xlarge", "use1-az4"), usd_per_hour=0.1)
     premiums = [
         Premium(offering("g5.xlarge", "use1-az4"), 0.01),
         Premium(offering("g5.xlarge", "use1-az6"), 0.3),
-        Premium(offering("g6.xlarge", "use1-az4"), None),
+        Premium(cheap, None),
     ]
 
     def told(given_settings: OverlaySettings) -> float:
         found = overlays(premiums, given_settings)
         return next(percent(one) for one in found if matches(one, "g6.xlarge", "use1-az4"))
 
-    assert told(SETTINGS) == percent_of_float(0.3)
+    dearest = max(percent(one) for one in overlays(premiums[:2], SETTINGS))
+    assert 0.1 * (1 + told(SETTINGS) / 100) > 1.0 * (1 + dearest / 100)
     assert told(OverlaySettings(name="risk", unknown_share=1.0)) == percent_of_float(1.0)
 
 
