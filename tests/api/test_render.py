@@ -1,7 +1,8 @@
 """``spotcast render`` and ``spotcast return``, end to end: what they print where, how they end."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,8 @@ def a_market(at: datetime) -> list[Record]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> str:
-    """A warehouse whose market is a minute old."""
-    path = tmp_path / "fresh.duckdb"
-    fill(path, *a_market(datetime.now(UTC) - timedelta(minutes=1)))
-    return str(path)
-
-
-@pytest.fixture
-def stale(tmp_path: Path) -> str:
-    """A warehouse whose market is 60 days old."""
-    path = tmp_path / "stale.duckdb"
-    fill(path, *a_market(datetime.now(UTC) - timedelta(days=60)))
-    return str(path)
+def market_at() -> Callable[[datetime], list[Record]]:
+    return a_market
 
 
 def test_a_fleet_is_json_alone_with_each_pool_in_order(run: Run, fresh: str) -> None:
