@@ -71,6 +71,7 @@ bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.risk
 	$(BIN)/python -m benchmarks.ranking
+	$(BIN)/python -m benchmarks.packing
 	$(BIN)/python -m benchmarks.collecting
 
 .PHONY: docs

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from advisor.packing.milp import Columns
-from advisor.packing.problem import Ints, Problem, is_kept
+from advisor.packing.problem import Columns, Ints, Problem, is_kept
 
 MOST = 4_000
 """Patterns up to which all are listed: the solver is done with them in about a second."""

@@ -7,8 +7,7 @@ dollar; with the worths of the solver's linear programme this is its rounding.
 import numpy as np
 
 from advisor.packing.knapsack import TINY, filled, worth_bounds
-from advisor.packing.milp import Columns
-from advisor.packing.problem import Floats, Ints, Problem
+from advisor.packing.problem import Columns, Floats, Ints, Problem
 
 
 def naive_worth(problem: Problem) -> Floats:

@@ -83,7 +83,10 @@ def _opened(document: object, place: str) -> Iterable[tuple[str, Mapping[str, An
             name = f"{read.get('kind', 'object')} {named.get('name', 'without a name')}"
             yield f"{place} ({name})", read
             return
-        items = read.get("items") or []
+        found = read.get("items") or []
+        if not isinstance(found, list):
+            raise PodError(place, "items", f"a list is wanted, not {found!r}")
+        items = cast("list[object]", found)
     else:
         raise PodError(place, "document", f"a manifest is wanted, not {str(document)[:40]!r}")
     for at, item in enumerate(items, 1):
@@ -170,11 +173,15 @@ def _daemon(document: Mapping[str, Any]) -> str | None:
     namespace = metadata.get("namespace") or "default"
     if document.get("kind") == "DaemonSet":
         return f"{namespace}/{metadata.get('name')}"
-    for owner in metadata.get("ownerReferences") or ():
+    owners = metadata.get("ownerReferences")
+    for owner in owners if isinstance(owners, list) else ():
+        if not isinstance(owner, dict):
+            continue
         if owner.get("kind") == "DaemonSet":
             return f"{namespace}/{owner.get('name')}"
         if owner.get("kind") == "Node":
-            return f"{namespace}/{str(metadata.get('name')).removesuffix('-' + owner['name'])}"
+            name = str(metadata.get("name"))
+            return f"{namespace}/{name.removesuffix('-' + str(owner.get('name')))}"
     return None
 
 

@@ -19,8 +19,8 @@ from advisor.packing.fit import NodeKind, NodeSettings, node_kind
 from advisor.packing.pods import Expression, Pod, Workload
 from advisor.packing.problem import Ints
 from advisor.packing.refusals import Unplaced, crowded, why_nowhere
-from advisor.packing.relaxation import zone_counts
 from advisor.packing.solver import cost_of, first_answer, solve
+from advisor.packing.zones import zone_counts
 from warehouse.records import REGIONAL, CapacityType, Offering, Pool
 
 ARCHITECTURE_KEYS = frozenset({words.ARCH, "beta.kubernetes.io/arch"})

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.packing.buying import Relaxed, relax, worthiest
 from advisor.packing.knapsack import best_fills, worth_bounds
-from advisor.packing.milp import Columns, Relaxed, least_worth, relax, worthiest
-from advisor.packing.problem import Floats, Ints, Problem
+from advisor.packing.problem import Columns, Floats, Ints, Problem
+from advisor.packing.zones import least_worth
 
 TURNS = 400
 """Linear programmes at most; 20 kinds of pods take about 30."""

@@ -108,6 +108,31 @@ class Problem:
         return np.where(self.fits, np.maximum(room, 0), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Patterns that can be bought: one row each."""
+
+    patterns: Ints
+    """(columns, items)."""
+    choice: Ints
+    """(columns,)."""
+
+    def followed_by(self, other: "Columns") -> "Columns":
+        """Both, one after the other."""
+        return Columns(
+            np.vstack((self.patterns, other.patterns)),
+            np.concatenate((self.choice, other.choice)),
+        )
+
+    def joined(self, other: "Columns") -> "Columns":
+        """Both, each pattern of a choice once, in order."""
+        both = self.followed_by(other)
+        keyed = np.column_stack((both.choice, both.patterns))
+        _, first = np.unique(keyed, axis=0, return_index=True)
+        first.sort()
+        return Columns(both.patterns[first], both.choice[first])
+
+
 def is_kept(rule: Rule, pattern: Ints) -> bool:
     """Whether ``pattern`` keeps ``rule``."""
     if rule.owner is not None and pattern[rule.owner] == 0:

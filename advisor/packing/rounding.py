@@ -5,19 +5,24 @@ linear programme, and the same is done again with the pods that came out in piec
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import coo_array, csr_array
 
 from advisor.packing.first_fit import first_fit
 from advisor.packing.knapsack import TINY, filled, swap
-from advisor.packing.milp import WHOLE, Columns
-from advisor.packing.problem import Floats, Ints, Problem
+from advisor.packing.milp import WHOLE, Programme, in_fractions, in_whole_numbers
+from advisor.packing.problem import Bools, Columns, Floats, Ints, Problem
 from advisor.packing.relaxation import relaxed, whole_nodes
+from advisor.packing.sparse import Entries, matrix
 
 WHOLE_PAIRS, WHOLE_SECONDS = 2_000, 0.7
 """Pairs of item and node that are shared out in whole pods, and the time for it."""
+
+PLAN_DEAR = 0.005
+"""Share of the cost from which a plan's nodes are whole."""
+TAIL_SECONDS = 0.3
+"""For the plans of pods that were left over."""
 
 PART = 0.3
 """Part of a node from which a plan's fraction is bought as a whole one: pods that come out in
@@ -34,39 +39,43 @@ EMPTINESS = 0.2
 
 
 def planned(
-    problem: Problem, counts: Ints, seconds_left: Callable[[], float], *, spare: float = 0.0
-) -> Columns | None:
-    """One row per node, holding ``counts``; None if out of time.
+    problem: Problem,
+    counts: Ints,
+    seconds_left: Callable[[], float],
+    *,
+    seconds: float,
+    nodes: Floats | None = None,
+    spare: float = 0.0,
+) -> Columns:
+    """One row per node, holding ``counts`` (items,) pods.
 
-    ``spare`` is the share by which the plan takes pods for larger than they are: the more room a
-    plan has, the fewer pods are left without any.
+    ``nodes`` is the first plan, if there is one; else it is made in ``seconds``, with pods that are
+    larger by the share ``spare``: the more room a plan has, the fewer pods are left without any.
+    What is left when time is up is packed by first fit.
     """
     left = counts.copy()
-    patterns: list[Ints] = []
-    bought: list[int] = []
-    seconds = 0.2 * seconds_left()
-    while left.any():
-        if seconds_left() <= 0:
-            return None
+    found = Columns(np.zeros((0, problem.items), dtype=np.int64), np.zeros(0, dtype=np.int64))
+    worth = np.full(problem.items, TINY)
+    while left.any() and seconds_left() > 0:
         rest = reduced(problem, left)
         prices = relaxed(rest)
-        _, nodes = whole_nodes(
-            clustered(rest, spare), prices.cost, seconds=min(seconds, seconds_left())
-        )
+        worth = np.maximum(prices.worth, TINY)
+        if nodes is None:
+            model = clustered(rest, spare)
+            limit = min(seconds, seconds_left())
+            nodes = whole_nodes(model, prices.cost, seconds=limit, dear=PLAN_DEAR).nodes
         plan = np.ceil((prices.nodes if nodes is None else nodes) - PART).astype(np.int64)
         bins = np.repeat(np.arange(problem.choices), plan)
-        placed = placed_on(rest, bins, left, np.maximum(prices.worth, TINY))
-        if not placed.any():
-            tail = first_fit(problem, np.maximum(prices.worth, TINY), left)
-            patterns += list(tail.patterns)
-            bought += tail.choice.tolist()
-            break
+        placed = placed_on(rest, bins, left, worth)
         used = placed.any(axis=1)
-        patterns += list(placed[used])
-        bought += bins[used].tolist()
+        if not used.any():
+            break
+        found = found.followed_by(Columns(placed[used], bins[used]))
         left = left - placed.sum(axis=0)
-        seconds = min(seconds, 0.3)
-    return _columns(problem, patterns, bought)
+        nodes, seconds = None, TAIL_SECONDS
+    if left.any():
+        found = found.followed_by(first_fit(reduced(problem, left), worth, left))
+    return found
 
 
 def placed_on(problem: Problem, bins: Ints, left: Ints, worth: Floats) -> Ints:
@@ -97,52 +106,36 @@ def spread(problem: Problem, bins: Ints, left: Ints, worth: Floats) -> Ints:
     placed = np.zeros((len(bins), problem.items), dtype=np.int64)
     if not len(item):
         return placed
+    most = np.minimum(left[item], problem.most[item, bins[place]]).astype(float)
     pairs = np.arange(len(item))
-    rows, columns, values = [item], [pairs], [np.ones(len(item))]
-    limits: list[float] = left.astype(float).tolist()
+    entries: list[Entries] = [(item, pairs, np.ones(len(item)))]
     height = problem.items
     for resource in range(problem.demand.shape[1]):
         asked = problem.demand[item, resource]
         some = asked > 0
-        rows.append(height + place[some])
-        columns.append(pairs[some])
-        values.append(asked[some] / np.maximum(problem.capacity[bins[place[some]], resource], 1))
-        limits += [1.0] * len(bins)
+        share = asked[some] / np.maximum(problem.capacity[bins[place[some]], resource], 1)
+        entries.append((height + place[some], pairs[some], share))
         height += len(bins)
-    matrix = csr_array(
-        coo_array(
-            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
-            shape=(height, len(item)),
+    shared = _shared(
+        Programme(
+            cost=-worth[item],
+            rows=matrix(entries, (height, len(item))),
+            limits=np.concatenate((left, np.ones(height - problem.items))).astype(float),
+            most=most,
         )
     )
-    most = np.minimum(left[item], problem.most[item, bins[place]]).astype(float)
-    shared = _shared(-worth[item], matrix, np.array(limits), most)
     if shared is not None:
         placed[place, item] = np.floor(shared + WHOLE).astype(np.int64)
     _mend(problem, bins, placed)
     return placed
 
 
-def _shared(cost: Floats, rows: csr_array, limits: Floats, most: Floats) -> Floats | None:
-    """The least cost, in whole numbers where there are few; None if out of time."""
-    if len(cost) <= WHOLE_PAIRS:
-        solved = milp(
-            cost,
-            integrality=np.ones(len(cost)),
-            bounds=Bounds(np.zeros(len(cost)), most),
-            constraints=LinearConstraint(rows, -np.inf, limits),
-            options={"time_limit": WHOLE_SECONDS, "mip_rel_gap": 1e-4},
-        )
-        return None if solved.x is None else np.rint(np.asarray(solved.x))
-    solved = linprog(
-        cost,
-        A_ub=rows,
-        b_ub=limits,
-        bounds=np.column_stack((np.zeros(len(cost)), most)),
-        method="highs-ipm",
-        options={"time_limit": SPREAD_SECONDS},
-    )
-    return None if solved.x is None else np.asarray(solved.x)
+def _shared(programme: Programme) -> Floats | None:
+    """The answer, in whole numbers where there are few; None if out of time."""
+    if len(programme.cost) <= WHOLE_PAIRS:
+        return in_whole_numbers(programme, seconds=WHOLE_SECONDS, gap=1e-4).x
+    solved = in_fractions(programme, seconds=SPREAD_SECONDS, interior=True)
+    return None if solved is None else solved.x
 
 
 def _mend(problem: Problem, bins: Ints, placed: Ints) -> None:
@@ -228,6 +221,18 @@ CUT = 2
 """Resources, CPU and memory, of which a spare share makes sense; the others come in pieces."""
 
 
+def _padded(problem: Problem, spare: float) -> Problem:
+    """The same with pods that take more CPU and memory by the share ``spare``."""
+    demand = problem.demand.copy()
+    demand[:, :CUT] = np.ceil(demand[:, :CUT] * (1 + spare)).astype(np.int64)
+    return replace(problem, demand=demand, fits=problem.fits & _room(problem, demand))
+
+
+def _room(problem: Problem, demand: Ints) -> Bools:
+    """(items, choices): which of the larger pods still fit an empty node."""
+    return np.asarray((demand[:, None, :] <= problem.capacity[None]).all(axis=2), dtype=np.bool_)
+
+
 def clustered(problem: Problem, spare: float = 0.0) -> Problem:
     """Fewer items, each the mean of some that are alike, for planning; no bound follows from it.
 
@@ -235,7 +240,7 @@ def clustered(problem: Problem, spare: float = 0.0) -> Problem:
     """
     some = np.flatnonzero(problem.count[problem.kind] > 0)
     if len(some) <= UNCLUSTERED:
-        return problem
+        return problem if not spare else _padded(problem, spare)
     groups: dict[bytes, list[int]] = {}
     for item in some:
         key = problem.demand[item, 2:].tobytes() + np.packbits(problem.most[item] > 0).tobytes()
@@ -263,11 +268,4 @@ def clustered(problem: Problem, spare: float = 0.0) -> Problem:
         capacity=problem.capacity,
         cost=problem.cost,
         fits=np.array([problem.fits[one].all(axis=0) for one in parts]),
-    )
-
-
-def _columns(problem: Problem, patterns: list[Ints], bought: list[int]) -> Columns:
-    return Columns(
-        np.array(patterns, dtype=np.int64).reshape(-1, problem.items),
-        np.array(bought, dtype=np.int64),
     )

@@ -11,26 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.packing.buying import buy
+from advisor.packing.components import components, rules_of
 from advisor.packing.enumeration import every_pattern
 from advisor.packing.first_fit import first_fit, naive_worth
-from advisor.packing.milp import Columns, buy
 from advisor.packing.patterns import generate
-from advisor.packing.problem import Floats, Ints, Problem
-from advisor.packing.relaxation import relaxed, whole_nodes, zone_counts
-from advisor.packing.rounding import planned, reduced
+from advisor.packing.problem import Columns, Floats, Ints, Problem
+from advisor.packing.relaxation import relaxed, whole_nodes
+from advisor.packing.rounding import PLAN_DEAR, planned, reduced
+from advisor.packing.zones import zone_counts
 
 OPTIMAL = 1e-6
 """Gap that is none: HiGHS' own tolerance."""
 
-SHARE_PLANNED, SHARE_COLUMNS, SHARE_BUY, SHARE_WHOLE = 0.35, 0.2, 0.15, 0.15
+SHARE_PLANNED, SHARE_COLUMNS, SHARE_BUY, SHARE_WHOLE = 0.45, 0.1, 0.1, 0.25
 """Shares of the time for planning nodes, for column generation, for buying columns and for the
 bound with whole nodes; none takes more than is left."""
 
-DEARNESS = (0.02, 0.005, 0.0)
+SHARE_FIRST_PLAN = 0.75
+"""Share of the time for plans that the first one may take."""
+
+DEARNESS = (0.005, 0.0)
 """Shares of the whole cost from which nodes are whole in the bound, one after the other."""
 
 SPARES = (0.0, 0.01, 0.02)
-"""Room that plans for many unlike items are tried with."""
+"""Room that plans are tried with."""
 
 ITEMS_OF_COLUMNS = 80
 """Items up to which column generation gets to its end in seconds; with more of them the
@@ -72,8 +77,36 @@ def solve(
 ) -> Solution:
     """Pack all pods; ``gap`` is the share above the bound at which the search ends.
 
-    Every kind must have a place for all its pods.
+    Every kind must have a place for all its pods. Parts that have nothing to do with each other
+    are packed one after the other, those of few items first; each gets time by the root of what it
+    costs, and what those before it left over.
     """
+    parts = components(problem)
+    weights = np.sqrt([naive_worth(one.problem) @ one.problem.bounds for one in parts])
+    whole, done, bound = float(weights.sum()), 0.0, 0.0
+    nodes: list[Columns] = []
+    total = seconds_left()
+    for at in np.argsort([one.problem.items for one in parts], kind="stable"):
+        done += float(weights[at])
+        clock = _reserving(seconds_left, total * (1 - done / whole))
+        found = _solve(parts[at].problem, clock, generator, gap)
+        nodes.append(parts[at].widened(found.nodes, problem.items))
+        bound += found.bound
+    every = Columns(
+        np.vstack([one.patterns for one in nodes]), np.concatenate([one.choice for one in nodes])
+    )
+    return Solution(every, min(bound, cost_of(problem, every)))
+
+
+def _reserving(seconds_left: Clock, reserved: float) -> Clock:
+    """The time left but for what is ``reserved`` for others."""
+    return lambda: seconds_left() - reserved
+
+
+def _solve(
+    problem: Problem, seconds_left: Clock, generator: np.random.Generator, gap: float
+) -> Solution:
+    """Pack one part: to the end if it is small."""
     every = every_pattern(problem)
     if every is not None:
         seconds = max(seconds_left(), 1.0)
@@ -140,15 +173,8 @@ class _Search:
         self._bound = prices.cost
         counts, _ = zone_counts(problem, prices.worth)
         fixed = reduced(problem, counts)
-        spares = (0.0,) if problem.items <= ITEMS_OF_COLUMNS else SPARES
-        until = self._until(SHARE_PLANNED)
-        for found in (
-            first_fit(fixed, prices.worth, counts),
-            *(planned(fixed, counts, until, spare=spare) for spare in spares),
-        ):
-            if found is not None:
-                self._pool = self._pool.joined(found)
-                self._offer(found, counts)
+        self._offer(first_fit(fixed, prices.worth, counts), counts)
+        self._by_plans(counts)
         if problem.items <= ITEMS_OF_COLUMNS and not self._is_done():
             self._by_columns(prices.worth)
             self._by_whole_nodes()
@@ -158,6 +184,29 @@ class _Search:
         self._take_apart(prices.worth, self._left)
         return Solution(self._best, min(self._bound, cost_of(problem, self._best)))
 
+    def _by_plans(self, counts: Ints) -> None:
+        """Better the answer by plans of nodes.
+
+        Where items are few, the first plan betters the bound as well, unless it rests on zones
+        that were chosen beforehand.
+        """
+        problem, until = self._problem, self._until(SHARE_PLANNED)
+        fixed = reduced(problem, counts)
+        nodes: Floats | None = None
+        if problem.items <= ITEMS_OF_COLUMNS:
+            seconds = SHARE_FIRST_PLAN * max(until(), 0.0)
+            plan = whole_nodes(fixed, self._bound, seconds=seconds, dear=PLAN_DEAR)
+            nodes = plan.nodes
+            if not problem.is_zonal:
+                self._bound = plan.bound
+        for spare in SPARES:
+            if self._is_done() or until() <= 0:
+                return
+            seconds = 0.25 * max(until(), 0.0)
+            found = planned(fixed, counts, until, seconds=seconds, nodes=nodes, spare=spare)
+            self._offer(found, counts)
+            nodes = None
+
     def _by_whole_nodes(self) -> None:
         """Better the bound: with the dearest nodes whole, then with ever cheaper ones."""
         end = max(self._left() - SHARE_WHOLE * self._whole, 0.0)
@@ -165,8 +214,8 @@ class _Search:
             seconds = self._left() - end
             if self._is_done() or seconds <= 0:
                 break
-            low, _ = whole_nodes(self._problem, self._bound, seconds=seconds, dear=dear)
-            self._bound = max(self._bound, low)
+            plan = whole_nodes(self._problem, self._bound, seconds=seconds, dear=dear)
+            self._bound = plan.bound
 
     def _until(self, share: float) -> Clock:
         """Time left of the first ``share`` of all."""
@@ -178,6 +227,7 @@ class _Search:
 
     def _offer(self, nodes: Columns, counts: Ints) -> None:
         better = trimmed(self._problem, nodes, counts)
+        self._pool = self._pool.joined(better)
         if cost_of(self._problem, better) < cost_of(self._problem, self._best):
             self._best = better
 
@@ -224,10 +274,8 @@ class _Search:
                 continue
             wide = _widened(found, items, problem.items)
             rest = np.setdiff1d(np.arange(len(nodes.choice)), chosen)
-            self._best = Columns(
-                np.vstack((nodes.patterns[rest], wide.patterns)),
-                np.concatenate((nodes.choice[rest], wide.choice)),
-            )
+            kept = Columns(nodes.patterns[rest], nodes.choice[rest])
+            self._best = kept.followed_by(wide)
 
     def _some_nodes(self, worth: Floats) -> Ints:
         """Indices of at least two nodes with some `SUBSET_PODS`, likelier the more they waste."""
@@ -244,16 +292,6 @@ class _Search:
 def _part(problem: Problem, counts: Ints) -> tuple[Problem, Ints]:
     """The problem of ``counts`` (items,) alone, and which items those are."""
     items = np.flatnonzero(counts)
-    place = {int(item): at for at, item in enumerate(items)}
-    rules = [
-        type(rule)(
-            tuple(place[one] for one in rule.members if one in place),
-            rule.limit,
-            None if rule.owner is None else place[rule.owner],
-        )
-        for rule in problem.node_rules
-        if rule.owner is None or rule.owner in place
-    ]
     part = Problem(
         demand=problem.demand[items],
         kind=np.arange(len(items), dtype=np.int64),
@@ -261,7 +299,7 @@ def _part(problem: Problem, counts: Ints) -> tuple[Problem, Ints]:
         capacity=problem.capacity,
         cost=problem.cost,
         fits=problem.fits[items],
-        node_rules=tuple(rule for rule in rules if rule.members),
+        node_rules=rules_of(problem.node_rules, items),
     )
     return part, items
 

@@ -3,7 +3,7 @@
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -203,7 +203,7 @@ def expected_costs(ranked: Sequence[Ranked], *, by_price: bool) -> Costs:
 
 
 @contextmanager
-def solver_off_stdout() -> Iterator[None]:
+def solver_off_stdout() -> Generator[None]:
     """Send what the solver itself prints to standard error.
 
     HiGHS writes a line of its own past Python, whatever its options, when it repairs a solution;

@@ -173,7 +173,7 @@ def test_selectors_affinity_and_tolerations_are_read() -> None:
     )[0]
 
     assert pod.node_selector == (Expression("kubernetes.io/arch", "In", ("arm64",)),)
-    assert pod.node_affinity == ((Expression(term["key"], "In", ("a", "b")),),)
+    assert pod.node_affinity == ((Expression("topology.kubernetes.io/zone", "In", ("a", "b")),),)
     assert pod.tolerations == (Toleration("nvidia.com/gpu", "Exists"),)
 
 
@@ -239,7 +239,7 @@ def test_what_cannot_be_honoured_is_refused_by_document_and_field(
     assert told in text
 
 
-@pytest.mark.parametrize("text", ["a: b: c", "- 1", "'text'", "{"])
+@pytest.mark.parametrize("text", ["a: b: c", "- 1", "'text'", "{", "{kind: List, items: 5}"])
 def test_what_is_no_manifest_is_refused_with_the_files_name(text: str) -> None:
     with pytest.raises(PodError, match=r"pods\.yaml"):
         read_pods(text, "pods.yaml")
@@ -250,3 +250,7 @@ def test_replicas_that_are_no_number_are_refused() -> None:
     document["spec"]["replicas"] = "three"
 
     assert "spec.replicas: 'three' is no number of pods" in refusal(document)
+
+
+def test_an_owner_that_is_none_owns_nothing() -> None:
+    assert [one.name for one in read(a_pod(ownerReferences=[5]))] == ["a"]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.packing.first_fit import first_fit, naive_worth
-from advisor.packing.patterns import bound_of, worth_bounds
+from advisor.packing.knapsack import worth_bounds
+from advisor.packing.patterns import bound_of
 from advisor.packing.problem import Balance, Problem, Rule, undominated
 from advisor.packing.relaxation import relaxed, whole_nodes
 from advisor.packing.solver import Solution, cost_of, first_answer, solve
@@ -177,8 +178,9 @@ def test_no_bound_is_above_what_brute_force_reaches(seed: int) -> None:
     prices = relaxed(problem)
 
     assert prices.cost <= least * (1 + 1e-6)
-    low, _ = whole_nodes(problem, prices.cost, seconds=5.0)
-    assert low <= least * (1 + 1e-3)
+    for dear in (0.0, 0.5):
+        plan = whole_nodes(problem, prices.cost, seconds=5.0, dear=dear)
+        assert plan.bound <= least * (1 + 1e-6)
     most = worth_bounds(problem, prices.worth)
     assert bound_of(problem, prices.worth, most) <= least * (1 + 1e-6)
 
