@@ -20,6 +20,7 @@ from api.commands.fit import fit_command
 from api.commands.fit_joint import fit_joint_command
 from api.commands.forecast import forecast_command
 from api.commands.gpus import gpus_command
+from api.commands.guard import guard_command
 from api.commands.headroom import headroom_command
 from api.commands.history import import_command
 from api.commands.interruptions import interruptions_command
@@ -27,9 +28,12 @@ from api.commands.market import price_command, rank_command
 from api.commands.nodeclaim import nodeclaim_command
 from api.commands.nodeoverlay import nodeoverlay_command
 from api.commands.nodepool import nodepool_command
+from api.commands.nodes import nodes_command
 from api.commands.pack import pack_command
 from api.commands.plan import plan_command
 from api.commands.render import render_app
+from api.commands.replace import replace_command
+from api.commands.replacements import replacements_command
 from api.commands.risk import risk_command
 from api.commands.schema import schema_command
 from api.commands.simulate import simulate_command
@@ -103,6 +107,10 @@ app.command("plan")(plan_command)
 app.command("apply")(apply_command)
 app.add_typer(render_app, name="render")
 app.command("return")(return_command)
+app.command("nodes")(nodes_command)
+app.command("guard")(guard_command)
+app.command("replace")(replace_command)
+app.command("replacements")(replacements_command)
 app.command("forecast")(forecast_command)
 app.command("risk")(risk_command)
 app.command("backtest")(backtest_command)
