@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from advisor.errors import AdvisorError
+from advisor.replacement.actions import Action
+from advisor.replacement.records import Evidence, Snapshot
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as its YAML says it; nothing is left out or renamed."""
@@ -49,6 +51,10 @@ class ConflictError(ClusterError):
             "or take them over with --force-conflicts"
         )
         self.owners = dict(owners)
+
+
+class DisruptionBlockedError(ClusterError):
+    """A PodDisruptionBudget does not let a pod go now: that is its right, and may pass."""
 
 
 class SnapshotError(AdvisorError):
@@ -118,6 +124,36 @@ class Cluster(Protocol):
         """Write a NodePool under our field manager; the object as it then is (or would be).
 
         ``force`` takes over fields of other managers, else they are a `ConflictError`.
+        """
+        ...
+
+
+class GuardedCluster(Protocol):
+    """A cluster whose nodes are replaced before they die. Every method raises a `ClusterError`.
+
+    `ClusterUnavailableError` asks to try later; a `DisruptionBlockedError` is no fault at all.
+    """
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """What is there; ``now`` is when, and decides which disruption budgets are in force."""
+        ...
+
+    def evidence(self) -> list[Evidence]:
+        """What the cloud has said of single machines, each word once, by node."""
+        ...
+
+    def do(self, action: Action) -> None:
+        """Make it so; what is so already is left alone.
+
+        What is gone (a node, a pod, a workload) needs nothing done to it any more.
+        """
+        ...
+
+    def lease(self, name: str, holder: str, seconds: int, now: datetime) -> bool:
+        """Whether ``holder`` leads for the next ``seconds``; asked again, it is renewed.
+
+        Another's lease is taken over when it has not been renewed for as long as it says, by our
+        own watch: clocks of two machines are never compared.
         """
         ...
 

@@ -169,7 +169,7 @@ def test_a_merge_worked_out_without_a_server_is_the_servers(
 @pytest.mark.parametrize(
     ("status", "kind", "said"),
     [
-        (403, ClusterDeniedError, "does not allow to list it .*docs/plan.md has the ClusterRole"),
+        (403, ClusterDeniedError, "does not allow to list it .*docs/plan.md and deploy/rbac"),
         (401, ClusterDeniedError, "does not accept the credentials"),
         (422, ClusterRefusedError, "refuses it: spec is wrong"),
         (429, ClusterUnavailableError, "try again later"),
