@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from advisor.hazards import FORECAST, Hazard, per_hour
+from advisor.offerings import regional
 from advisor.published_risk import published_hazards
-from warehouse.records import REGIONAL, Pool, Signal
+from warehouse.records import Pool, Signal
 
 CERTAIN_PER_HOUR = 60.0
 """Interruptions per hour of a pool whose loss is certain: no machine starts within a minute."""
@@ -41,8 +42,7 @@ def hazards_of(
     published = published_hazards(pools, signals)
     hazards: dict[Pool, tuple[Hazard, ...]] = {}
     for pool in pools:
-        regional = Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)
-        forecast = issued.get(pool) or issued.get(regional) or ()
+        forecast = issued.get(pool) or issued.get(regional(pool)) or ()
         fresh = tuple(one for one in forecast if not one.is_stale(now))
         band = published.get(pool)
         if known := fresh or ((band,) if band else forecast):

@@ -6,7 +6,6 @@ and each keeps its own words, age and idea of when it is stale.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,15 +107,3 @@ def per_hour(share: float, hours: float) -> float | None:
     None if all are: no finite hazard does that.
     """
     return -math.log1p(-share) / hours if share < 1 else None
-
-
-def reaching(hazards: Sequence[Hazard], window: timedelta) -> Hazard | None:
-    """The hazard to use for what must be looked ahead: of the shortest forecast that reaches it.
-
-    The longest one where none reaches so far. A published rate holds for every window.
-    """
-    by_horizon = sorted(hazards, key=lambda one: one.horizon or timedelta.max)
-    for one in by_horizon:
-        if one.horizon is None or one.horizon >= window:
-            return one
-    return by_horizon[-1] if by_horizon else None

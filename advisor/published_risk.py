@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from advisor.hazards import Hazard, per_hour
-from warehouse.records import REGIONAL, Pool, Signal
+from advisor.offerings import regional
+from warehouse.records import Pool, Signal
 
 HOURS_PER_MONTH = 730.0
 """A twelfth of 365 days."""
@@ -81,7 +82,6 @@ def published_hazards(pools: Iterable[Pool], signals: Iterable[Signal]) -> Mappi
             newest[signal.pool] = signal
     hazards = {}
     for pool in pools:
-        regional = Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)
-        if found := newest.get(pool) or newest.get(regional):
+        if found := newest.get(pool) or newest.get(regional(pool)):
             hazards[pool] = hazard_of(found)
     return hazards

@@ -13,7 +13,7 @@ from advisor.replacement.records import LeadTime
 from advisor.replacement.settings import DRAIN, SERVING, GuardSettings
 from advisor.risk.horizons import HORIZONS_MINUTES
 from api.errors import UsageError
-from api.options import Warehouse, span
+from api.options import Kubeconfig, KubeContext, Warehouse, span
 
 COOL_DOWN = timedelta(hours=1)
 LONGEST = timedelta(minutes=max(HORIZONS_MINUTES))
@@ -62,18 +62,8 @@ class GuardOptions:
             help="Also guard nodes that Karpenter does not manage: surge, cordon and evict.",
         ),
     ] = False
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option(envvar="KUBECONFIG", help="Kubeconfig of the cluster.", show_envvar=True),
-    ] = None
-    kube_context: Annotated[
-        str | None,
-        typer.Option(
-            "--context",
-            envvar="SPOTCAST_KUBE_CONTEXT",
-            help="Context of the kubeconfig, if not the current one.",
-        ),
-    ] = None
+    kubeconfig: Kubeconfig = None
+    kube_context: KubeContext = None
     namespace: Annotated[
         str, typer.Option(help="Namespace of the lease by which one guard leads.")
     ] = "default"

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from advisor.hazards import FORECAST_STALE_AFTER
+from advisor.offerings import regional
 from advisor.replacement.records import Evidence, EvidenceKind, GuardedNode, PoolRisk
 from advisor.risk.interpolation import risk_within
 from advisor.risk.verification import Verdict
@@ -21,7 +22,7 @@ from collector.providers.aws import eventbridge
 from collector.providers.kubernetes.machines import machine_of
 from collector.providers.kubernetes.told import REBALANCE
 from warehouse.interruptions import machine_interruptions
-from warehouse.records import REGIONAL, Pool
+from warehouse.records import Pool
 from warehouse.replacements import said_of_machines
 from warehouse.store import Warehouse
 
@@ -59,8 +60,7 @@ def pool_risks(
         issued[Pool(row["provider"], row["region"], row["zone"], row["instance_type"])].append(row)
     risks: dict[Pool, PoolRisk] = {}
     for pool in set(pools):
-        regional = Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)
-        rows = issued.get(pool) or issued.get(regional) or []
+        rows = issued.get(pool) or issued.get(regional(pool)) or []
         if risk := _risk(rows, judge, window_of(pool.provider), now):
             risks[pool] = risk
     return risks

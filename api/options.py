@@ -141,6 +141,18 @@ DemandFile = Annotated[
         dir_okay=False,
     ),
 ]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(envvar="KUBECONFIG", help="Kubeconfig of the cluster.", show_envvar=True),
+]
+KubeContext = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        envvar="SPOTCAST_KUBE_CONTEXT",
+        help="Context of the kubeconfig, if not the current one.",
+    ),
+]
 Vcpus = Annotated[float | None, typer.Option("--vcpus-min", min=0, help="Virtual CPUs.")]
 Memory = Annotated[
     float | None,

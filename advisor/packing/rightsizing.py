@@ -8,7 +8,6 @@ from advisor.packing.fit import NodeKind
 from advisor.packing.packing import (
     Costs,
     Node,
-    Packing,
     PackingSettings,
     for_architecture,
     node_kinds,
@@ -51,11 +50,6 @@ def wasted_usd_per_hour(node: Node) -> float:
     """
     shares = [node.share_used(name) or 0.0 for name in node.allocatable if name != "pods"]
     return node.usd_per_hour * (1 - max(shares, default=0.0))
-
-
-def total_waste(packing: Packing) -> float:
-    """USD per hour over all nodes."""
-    return sum(wasted_usd_per_hour(node) for node in packing.nodes)
 
 
 def smallest_machine(

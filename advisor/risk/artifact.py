@@ -78,7 +78,7 @@ def _ends(samples: Samples) -> tuple[float, float]:
 def save_model(path: Path, model: RiskModel, card: Card) -> None:
     """Write the model; the same model and card always give the same bytes."""
     content = {"card": asdict(card), "model": _plain(model)}
-    whole = {"format": FORMAT, "sha256": _digest(content), **content}
+    whole = {"format": FORMAT, "sha256": digest_of(content), **content}
     path.write_text(json.dumps(whole, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -101,20 +101,30 @@ def parse_model(text: str, *, name: str) -> tuple[RiskModel, Card]:
     Raises:
         ArtifactError: no JSON, another format, a wrong checksum, or a field that is missing.
     """
+    content = unsealed(text, name, FORMAT)
+    try:
+        return _made(RiskModel, content["model"]), Card(**content["card"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(name, f"lacks or misspells a field ({error})") from error
+
+
+def unsealed(text: str, name: str, format_: Any) -> dict[str, Any]:
+    """The card and the model in the text of a file, as they were sealed with their checksum.
+
+    Raises:
+        ArtifactError: no JSON, another format than ``format_``, or a wrong checksum.
+    """
     try:
         whole = json.loads(text)
         found, digest = whole["format"], whole["sha256"]
         content = {"card": whole["card"], "model": whole["model"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(name, "is not a model file, or was cut short") from error
-    if found != FORMAT:
-        raise ArtifactError(name, f"has format {found}; this version reads {FORMAT}: fit it anew")
-    if digest != _digest(content):
+    if found != format_:
+        raise ArtifactError(name, f"has format {found}; this version reads {format_}: fit it anew")
+    if digest != digest_of(content):
         raise ArtifactError(name, "does not match its checksum: it was changed or damaged")
-    try:
-        return _made(RiskModel, content["model"]), Card(**content["card"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(name, f"lacks or misspells a field ({error})") from error
+    return content
 
 
 @cache
@@ -124,7 +134,8 @@ def prior_model() -> tuple[RiskModel, Card]:
     return parse_model(text, name=PRIOR)
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The checksum that a file's card and model are sealed with."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,7 +3,6 @@
 Like a risk model's file (`artifact`): numbers only, and a SHA-256 over all of them.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from advisor.risk.artifact import digest_of, unsealed
 from advisor.risk.errors import ArtifactError
 from advisor.risk.joint import JointModel
 from advisor.risk.joint_distribution import Cause, Causes
@@ -73,7 +73,7 @@ def joint_card_of(
 def save_joint(path: Path, model: JointModel, card: JointCard) -> None:
     """Write the model; the same model and card always give the same bytes."""
     content = json.loads(json.dumps({"card": asdict(card), "model": asdict(model)}))
-    whole = {"format": FORMAT, "sha256": _digest(content), **content}
+    whole = {"format": FORMAT, "sha256": digest_of(content), **content}
     path.write_text(json.dumps(whole, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -103,16 +103,7 @@ def parse_joint(text: str, *, name: str) -> tuple[JointModel, JointCard]:
     Raises:
         ArtifactError: no JSON, another format, a wrong checksum, or a field that is wrong.
     """
-    try:
-        whole = json.loads(text)
-        found, digest = whole["format"], whole["sha256"]
-        content = {"card": whole["card"], "model": whole["model"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(name, "is not a joint model's file, or was cut short") from error
-    if found != FORMAT:
-        raise ArtifactError(name, f"has format {found}; this version reads {FORMAT}: fit it anew")
-    if digest != _digest(content):
-        raise ArtifactError(name, "does not match its checksum: it was changed or damaged")
+    content = unsealed(text, name, FORMAT)
     try:
         model = content["model"]
         draws = tuple(_causes(one) for one in model["draws"])
@@ -139,7 +130,3 @@ def _causes(found: Mapping[str, Any]) -> Causes:
     if math.fsum(one.share for one in every) > 1 + 1e-9:
         raise ValueError("the shares of the causes are more than 1 together")
     return made
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

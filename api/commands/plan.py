@@ -26,7 +26,7 @@ from api.choices import explain
 from api.commands.market import warn_stale
 from api.commands.nodepool import NodePoolOptions
 from api.errors import EXIT_CHANGES, EXIT_REFUSED, UsageError
-from api.options import with_fields
+from api.options import Kubeconfig, KubeContext, with_fields
 from api.output import note
 from api.settings import Settings
 from api.wiring import utc_now
@@ -53,18 +53,8 @@ class PlanOptions(NodePoolOptions):
             dir_okay=False,
         ),
     ] = None
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option(envvar="KUBECONFIG", help="Kubeconfig of the cluster.", show_envvar=True),
-    ] = None
-    kube_context: Annotated[
-        str | None,
-        typer.Option(
-            "--context",
-            envvar="SPOTCAST_KUBE_CONTEXT",
-            help="Context of the kubeconfig, if not the current one.",
-        ),
-    ] = None
+    kubeconfig: Kubeconfig = None
+    kube_context: KubeContext = None
     evict: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,7 +8,6 @@ import pytest
 
 from advisor import Hazard
 from advisor.forecast_risk import CERTAIN_PER_HOUR, forecast_hazards, hazards_of
-from advisor.hazards import reaching
 from tests.support.market import NOW, a_pool, a_signal
 from warehouse.records import Pool
 
@@ -103,17 +102,3 @@ def test_a_zones_own_forecast_goes_before_its_regions() -> None:
 
 def test_a_pool_of_which_nothing_is_known_is_left_out() -> None:
     assert hazards_of([a_pool("x1.large")], rows(a_pool()), [], NOW) == {}
-
-
-@pytest.mark.parametrize(
-    ("minutes", "window"), [(0, 15), (15, 15), (16, 60), (700, 1440), (9000, 1440)]
-)
-def test_the_shortest_window_that_reaches_is_used_and_else_the_longest(
-    minutes: int, window: int
-) -> None:
-    hazards = forecast_hazards(rows(a_pool()))[a_pool()]
-
-    found = reaching(hazards, timedelta(minutes=minutes))
-
-    assert found is not None
-    assert found.horizon == timedelta(minutes=window)

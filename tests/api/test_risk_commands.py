@@ -88,21 +88,23 @@ def test_an_empty_warehouse_has_nothing_to_forecast(
     assert "knows no pool to forecast" in words
 
 
-def test_a_backtest_is_printed_as_json_and_page(
+def test_a_backtest_is_printed_as_table_json_and_page(
     run: Callable[..., Ended], traces: Path, tmp_path: Path
 ) -> None:
     rows = tmp_path / "rows.parquet"
     asked = ("backtest", "--train", str(traces), "--horizon", "60")
 
+    table = run(*asked)
     data = run(*asked, "-o", "json", "--predictions", str(rows))
     page = run(*asked, "-o", "html")
 
-    assert (data[0], page[0]) == (0, 0)
-    assert page[1].startswith("<!doctype html>")
+    assert (table[0], data[0], page[0]) == (0, 0, 0)
+    assert table[1].splitlines()[1].split()[:4] == ["launch_probe", "all", "1", "h"]
     results = json.loads(data[1])
     assert [one["trace"] for one in results] == ["aws-1", "all"]
     assert len(results[0]["baselines"]["core"]["log_loss_difference"]) == 3
     assert pl.read_parquet(rows).height == results[-1]["n"]
+    assert page[1].startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
 def test_machines_are_scored_and_a_kind_that_cannot_be_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    steady_lives(2, 2, 49, lost_per_hour=0.3, seed=2).write_parquet(tmp_path / LIFETIMES)
+    steady_lives(2, 2, 72, lost_per_hour=0.3, seed=2).write_parquet(tmp_path / LIFETIMES)
     PROBES.write_parquet(tmp_path / TICKS)
 
     with pytest.raises(SystemExit) as ended:

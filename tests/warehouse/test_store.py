@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.market import NOW, a_pool, a_price, a_shape
@@ -45,7 +45,6 @@ def test_of_two_rows_with_one_key_in_one_batch_the_first_is_kept(warehouse: Ware
     assert warehouse.rows("select price_per_hour from spot_price") == [(0.5,)]
 
 
-@settings(max_examples=40)  # a database is made for each
 @given(
     batches=st.lists(
         st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=12), max_size=6
