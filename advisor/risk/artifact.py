@@ -101,15 +101,17 @@ def parse_model(text: str, *, name: str) -> tuple[RiskModel, Card]:
     Raises:
         ArtifactError: no JSON, another format, a wrong checksum, or a field that is missing.
     """
-    content = unsealed(text, name, FORMAT)
+    content = unsealed(text, name, FORMAT, kind="a model file")
     try:
         return _made(RiskModel, content["model"]), Card(**content["card"])
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(name, f"lacks or misspells a field ({error})") from error
 
 
-def unsealed(text: str, name: str, format_: Any) -> dict[str, Any]:
+def unsealed(text: str, name: str, format_: Any, *, kind: str) -> dict[str, Any]:
     """The card and the model in the text of a file, as they were sealed with their checksum.
+
+    ``kind`` is what the file should be, in errors.
 
     Raises:
         ArtifactError: no JSON, another format than ``format_``, or a wrong checksum.
@@ -119,7 +121,7 @@ def unsealed(text: str, name: str, format_: Any) -> dict[str, Any]:
         found, digest = whole["format"], whole["sha256"]
         content = {"card": whole["card"], "model": whole["model"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(name, "is not a model file, or was cut short") from error
+        raise ArtifactError(name, f"is not {kind}, or was cut short") from error
     if found != format_:
         raise ArtifactError(name, f"has format {found}; this version reads {format_}: fit it anew")
     if digest != digest_of(content):

@@ -103,7 +103,7 @@ def parse_joint(text: str, *, name: str) -> tuple[JointModel, JointCard]:
     Raises:
         ArtifactError: no JSON, another format, a wrong checksum, or a field that is wrong.
     """
-    content = unsealed(text, name, FORMAT)
+    content = unsealed(text, name, FORMAT, kind="a joint model's file")
     try:
         model = content["model"]
         draws = tuple(_causes(one) for one in model["draws"])
