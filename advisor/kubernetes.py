@@ -33,11 +33,12 @@ from advisor.cluster import (
     node,
     node_claim,
 )
+from advisor.karpenter.labels import OURS
 from advisor.kubernetes_actions import EVENTS_NAMESPACE, Acting
 from advisor.kubernetes_api import CONFLICT, HOW, UNAUTHORIZED, Answer, KubeApi, good
 from advisor.kubernetes_evidence import EVENTS, each_once, evidence_in
 from advisor.kubernetes_lease import Leases
-from advisor.kubernetes_snapshot import KARPENTER, OURS, Seen, look
+from advisor.kubernetes_snapshot import KARPENTER, Seen, look
 from advisor.kubernetes_surges import Surges
 from advisor.planning.merge import FIELD_MANAGER
 from advisor.replacement.actions import Action

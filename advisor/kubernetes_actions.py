@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from advisor.cluster import DisruptionBlockedError, Manifest
-from advisor.karpenter.labels import RETIRE, WARMING
+from advisor.cluster import DO_NOT_DISRUPT, DisruptionBlockedError, Manifest
+from advisor.karpenter.labels import CORDONED_BY, HELD_BY, OURS, RETIRE, WARMING
 from advisor.kubernetes_api import CONFLICT, NOT_FOUND, KubeApi, annotations_of, good
-from advisor.kubernetes_snapshot import CORDONED_BY, KARPENTER, OURS
+from advisor.kubernetes_pods import DELETION_COST, FIRST_TO_GO
+from advisor.kubernetes_snapshot import KARPENTER
 from advisor.kubernetes_surges import Surges
 from advisor.replacement.actions import (
     Action,
@@ -23,6 +24,8 @@ from advisor.replacement.actions import (
     Evict,
     LiftWarming,
     PreferToDelete,
+    PreferToKeep,
+    Release,
     Retire,
     Surge,
     Tell,
@@ -31,10 +34,6 @@ from advisor.replacement.actions import (
     Unsurge,
 )
 from advisor.replacement.records import WorkloadName
-
-DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
-FIRST_TO_GO = "-100"
-"""Below the 0 of every pod that says nothing: of Ready pods the cheapest goes first."""
 
 EVENTS = "events.k8s.io/v1"
 EVENTS_NAMESPACE = "default"
@@ -72,9 +71,11 @@ class Acting:
             case Unsurge():
                 self.surges.unsurge(action)
             case PreferToDelete(namespace, pod):
-                change = {"metadata": {"annotations": {DELETION_COST: FIRST_TO_GO}}}
-                path = f"namespaces/{namespace}/pods/{pod}"
-                self.api.merge("v1", path, change, f"Pod {namespace}/{pod}")
+                self._cost(namespace, pod, FIRST_TO_GO)
+            case PreferToKeep(namespace, pod):
+                self._cost(namespace, pod, None)
+            case Release(node):
+                self.api.change("v1", f"nodes/{node}", f"Node {node}", _released)
             case Cordon(node):
                 self.api.change("v1", f"nodes/{node}", f"Node {node}", _cordon)
             case Uncordon(node):
@@ -93,6 +94,11 @@ class Acting:
     def _label(self, claim: str, value: str | None) -> None:
         change = {"metadata": {"labels": {RETIRE: value}}}
         self.api.merge(KARPENTER, f"nodeclaims/{claim}", change, f"NodeClaim {claim}")
+
+    def _cost(self, namespace: str, pod: str, cost: str | None) -> None:
+        change = {"metadata": {"annotations": {DELETION_COST: cost}}}
+        path = f"namespaces/{namespace}/pods/{pod}"
+        self.api.merge("v1", path, change, f"Pod {namespace}/{pod}")
 
     def _evict(self, namespace: str, pod: str) -> None:
         """Ask for the eviction of the pod that was seen; another of its name is left alone."""
@@ -175,3 +181,9 @@ def _uncordon(node: Manifest) -> Manifest | None:
         "metadata": {"annotations": {CORDONED_BY: None}},
         "spec": {"unschedulable": None},
     }
+
+
+def _released(node: Manifest) -> Manifest | None:
+    if annotations_of(node).get(HELD_BY) != OURS:
+        return None
+    return {"metadata": {"annotations": {HELD_BY: None, DO_NOT_DISRUPT: None}}}

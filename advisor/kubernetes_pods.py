@@ -20,6 +20,10 @@ SURGED_FROM = "spotcast.io/surged-from"
 MIRROR = "kubernetes.io/config.mirror"
 """Annotation of a pod that stands for a static one of the kubelet."""
 
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+FIRST_TO_GO = "-100"
+"""Below the 0 of every pod that says nothing: of Ready pods the cheapest goes first."""
+
 _GO_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:h|ms|m|s|us|ns))+")
 _GO_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|s|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -221,6 +225,7 @@ def _standing(
                 is_held=is_held(one, now),
                 workload=owner(one),
                 budgets=budgets.on(about["namespace"], labels_of(one), is_ready=is_ready),
+                goes_first=annotations.get(DELETION_COST) == FIRST_TO_GO,
             ),
         )
 

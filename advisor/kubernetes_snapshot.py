@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from advisor.cluster import DO_NOT_DISRUPT, NODEPOOL_LABEL, Manifest
-from advisor.karpenter.labels import RETIRE, WARMING
+from advisor.karpenter.labels import CORDONED_BY, HELD_BY, OURS, RETIRE, WARMING
 from advisor.kubernetes_api import (
     METADATA,
     KubeApi,
@@ -24,6 +24,7 @@ from advisor.kubernetes_budgets import drift_allowed
 from advisor.kubernetes_evidence import evidence_on
 from advisor.kubernetes_machines import is_spot, pool_of
 from advisor.kubernetes_pods import DEPLOYMENT, Budgets, Surged, Workloads, pods_by_node
+from advisor.kubernetes_warmth import Warmers, warmth
 from advisor.replacement.records import (
     Evidence,
     GuardedNode,
@@ -37,9 +38,6 @@ KARPENTER, APPS = "karpenter.sh/v1", "apps/v1"
 DISRUPTED = "karpenter.sh/disrupted"
 """Karpenter's taint of a node that it is taking away."""
 REGISTERED, INITIALIZED = "karpenter.sh/registered", "karpenter.sh/initialized"
-
-CORDONED_BY, OURS = "spotcast.io/cordoned-by", "spotcast"
-"""Annotation of a node whose cordon is ours, and what it says."""
 
 STANDING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 """Field selector of the pods that take room on a node."""
@@ -58,18 +56,27 @@ class Claim:
     is_held: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Pods:
+    """The pods on each node, and those of them that warm it."""
+
+    by_node: Mapping[str, Sequence[Pod]]
+    warmers: Warmers
+
+
 @dataclass(slots=True)
 class Seen:
     """What a look leaves behind beside the snapshot: it is asked for later, or needed to act.
 
-    ``uids`` by kind, namespace and name; ``replica_sets`` are the owners of ReplicaSets by uid,
-    which never change.
+    ``uids`` by kind, namespace and name; ``launched`` tells of each NodeClaim whether it has its
+    machine; ``replica_sets`` are the owners of ReplicaSets by uid, which never change.
     """
 
     evidence: list[Evidence] = field(default_factory=list)
     node_of_claim: dict[str, str] = field(default_factory=dict)
     nodes: frozenset[str] = frozenset()
     uids: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    launched: dict[str, bool] = field(default_factory=dict)
     replica_sets: dict[str, tuple[str, str] | None] = field(default_factory=dict)
 
 
@@ -80,11 +87,11 @@ def look(
     seen = Seen(replica_sets=before.replica_sets)
     claims = _claims(api, seen)
     workloads = _workloads(api, of_services)
-    pods = _pods(api, workloads, now, seen)
+    standing_on = _pods(api, workloads, now, seen)
     nodes = {
         one.name: one
         for manifest in api.every("v1", "nodes")
-        for one in [_node(manifest, claims, pods, seen, now)]
+        for one in [_node(manifest, claims, standing_on, seen, now)]
     }
     seen.nodes = frozenset(nodes)
     standing = Counter(one.nodepool for one in nodes.values() if one.is_initialized)
@@ -92,7 +99,7 @@ def look(
         str(one["metadata"]["name"]): _nodepool(one, standing[one["metadata"]["name"]], now)
         for one in api.every_if_served(KARPENTER, "nodepools")
     }
-    return Snapshot(now, nodes, nodepools, workloads.found), seen
+    return Snapshot(now, nodes, nodepools, workloads.found, seen.launched), seen
 
 
 def _claims(api: KubeApi, seen: Seen) -> dict[str, Claim]:
@@ -112,6 +119,7 @@ def _claims(api: KubeApi, seen: Seen) -> dict[str, Claim]:
             is_deleting=bool(about.get("deletionTimestamp")),
             is_held=annotations_of(one).get(DO_NOT_DISRUPT) == "true",
         )
+        seen.launched[claim.name] = bool(status.get("providerID"))
         if node := status.get("nodeName"):
             seen.node_of_claim[claim.name] = node
             found[node] = claim
@@ -132,9 +140,7 @@ def _workloads(api: KubeApi, of_services: Mapping[WorkloadName, Surged]) -> Work
     return found
 
 
-def _pods(
-    api: KubeApi, workloads: Workloads, now: datetime, seen: Seen
-) -> Mapping[str, Sequence[Pod]]:
+def _pods(api: KubeApi, workloads: Workloads, now: datetime, seen: Seen) -> _Pods:
     budgets = Budgets.of(api.every("policy/v1", "poddisruptionbudgets"))
 
     def owner(pod: Manifest) -> WorkloadName | None:
@@ -154,7 +160,8 @@ def _pods(
         return WorkloadName(controller["kind"], about["namespace"], controller["name"])
 
     standing = api.every("v1", "pods", params={"fieldSelector": STANDING})
-    return pods_by_node(standing, budgets, owner, now)
+    warmers = Warmers()
+    return _Pods(pods_by_node(warmers.noted(standing), budgets, owner, now), warmers)
 
 
 def _above(api: KubeApi, uid: str, seen: Seen) -> tuple[str, str] | None:
@@ -176,7 +183,7 @@ def _kind_and_name(owner: Manifest | None) -> tuple[str, str] | None:
 def _node(
     manifest: Manifest,
     claims: Mapping[str, Claim],
-    pods: Mapping[str, Sequence[Pod]],
+    standing: _Pods,
     seen: Seen,
     now: datetime,
 ) -> GuardedNode:
@@ -210,10 +217,14 @@ def _node(
         is_warming=WARMING in taints,
         is_held=_is_held(manifest, claim),
         retire=of_claim.get(RETIRE),
-        pods=tuple(sorted(pods.get(name, ()), key=lambda one: (one.namespace, one.name))),
+        pods=tuple(
+            sorted(standing.by_node.get(name, ()), key=lambda one: (one.namespace, one.name))
+        ),
         provider_id=provider_id or None,
         is_cordoned_by_us=bool(spec.get("unschedulable"))
         and annotations_of(manifest).get(CORDONED_BY) == OURS,
+        is_held_by_us=annotations_of(manifest).get(HELD_BY) == OURS,
+        warmth=warmth(manifest, standing.warmers, now),
     )
 
 
@@ -234,6 +245,7 @@ def _nodepool(manifest: Manifest, nodes: int, now: datetime) -> NodePoolState:
         ),
         has_warming=any(one["key"] == WARMING for one in _listed(template.get("startupTaints"))),
         drift_allowed=drift_allowed(manifest, nodes, now),
+        manifest=manifest,
     )
 
 

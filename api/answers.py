@@ -116,14 +116,34 @@ def known_market(settings: Settings, filters: Filters, *, with_on_demand: bool =
     Raises:
         WarehouseError: the database cannot be read.
     """
-    now = utc_now()
     policy = filters.policy
     provider = policy.providers[0] if len(policy.providers) == 1 else None
-    where: dict[str, Any] = {"provider": provider, "regions": list(policy.regions) or None}
+    regions = list(policy.regions) or None
     with Warehouse.open(filters.warehouse or settings.warehouse, read_only=True) as warehouse:
-        found = market(warehouse, now, usd_per_unit=settings.usd_per_unit, **where)
-        signals = newest_signals(warehouse, now, list(DEFINITIONS), **where)
-        forecasts = newest_forecasts(warehouse, now, **where)
+        return known_in(
+            warehouse,
+            settings,
+            utc_now(),
+            provider=provider,
+            regions=regions,
+            with_on_demand=with_on_demand,
+        )
+
+
+def known_in(
+    warehouse: Warehouse,
+    settings: Settings,
+    now: datetime,
+    *,
+    provider: str | None,
+    regions: Sequence[str] | None,
+    with_on_demand: bool = False,
+) -> Known:
+    """The same, of a warehouse that is open; None is every cloud or region."""
+    where: dict[str, Any] = {"provider": provider, "regions": regions}
+    found = market(warehouse, now, usd_per_unit=settings.usd_per_unit, **where)
+    signals = newest_signals(warehouse, now, list(DEFINITIONS), **where)
+    forecasts = newest_forecasts(warehouse, now, **where)
     pools = [one.pool for one in found.offerings]
     offerings: list[Offering] = list(found.offerings)
     if with_on_demand:

@@ -28,6 +28,8 @@ from advisor.replacement.actions import (
     Evict,
     LiftWarming,
     PreferToDelete,
+    PreferToKeep,
+    Release,
     Retire,
     Surge,
     Tell,
@@ -35,7 +37,7 @@ from advisor.replacement.actions import (
     Unretire,
     Unsurge,
 )
-from advisor.replacement.deciding import decide
+from advisor.replacement.deciding import Plan
 from advisor.replacement.machine import step
 from advisor.replacement.records import (
     Evidence,
@@ -48,6 +50,7 @@ from advisor.replacement.records import (
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.stages import calmed, entered
 from api.guard_book import Book, Facts, is_over
+from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report
 from api.guard_risks import joined
 from warehouse.replacements import NONE, Done
@@ -58,9 +61,9 @@ RENEWED_AFTER = 1 / 3
 
 BY = "by"
 PERSON = "person"
+"""In the detail of a hand-over that a person asked for: no forecast takes it back."""
 ADVISED = "advised"
 """In the detail of a plan that was told and not begun: it does not run out, as nothing waits."""
-"""In the detail of a hand-over that a person asked for: no forecast takes it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Guard:
         book: Book,
         settings: GuardSettings,
         *,
+        places: PlaceFinder,
         mode: Mode,
         holder: str,
         lease_for: timedelta,
@@ -99,6 +103,7 @@ class Guard:
         """``holder`` names this process in the lease; ``is_stopping`` is asked between nodes."""
         self._cluster = cluster
         self._book = book
+        self._places = places
         self._settings = settings if mode is Mode.ACT else _patient(settings)
         self._mode = mode
         self._holder = holder
@@ -172,9 +177,9 @@ class Guard:
     def _plan(self, standing: Standing, report: Report) -> None:
         facts = standing.facts
         known = [*report.open, *(one for one in report.steps if is_over(one)), *facts.recent]
-        plan = decide(standing.snapshot, facts.risks, standing.evidence, known, self._settings)
+        plan = self._places.decide(standing.snapshot, facts.risks, standing.evidence, known)
         report.kept = plan.kept
-        self._warm(plan.warmed, report)
+        self._tidy(plan, report)
         for decision in plan.decisions:
             one = self._begun(decision.hand_over(standing.snapshot.taken_at))
             report.planned.append(one)
@@ -191,10 +196,10 @@ class Guard:
             return one
         return replace(one, detail={**one.detail, ADVISED: "yes"})
 
-    def _warm(self, nodes: Sequence[LiftWarming], report: Report) -> None:
-        """Lift our taint off new nodes, of whatever hand-over they are."""
-        if self._mode is Mode.ACT and nodes and self._may_go_on():
-            self._do(None, nodes, report)
+    def _tidy(self, plan: Plan, report: Report) -> None:
+        """Lift our taint off new nodes, and take away marks of ours that no hand-over owns."""
+        if self._mode is Mode.ACT and plan.tidied and self._may_go_on():
+            self._do(None, plan.tidied, report)
 
     def _move(
         self, one: HandOver, waiting: Iterable[HandOver], standing: Standing, report: Report
@@ -282,7 +287,8 @@ class Guard:
                     if not isinstance(action, Tell):
                         return False
                     continue
-                self._done(one, name, subject, report)
+                why = action.why if isinstance(action, LiftWarming) else None
+                self._done(one, name, subject, report, detail=why)
         finally:
             self._note()
         return True
@@ -329,13 +335,17 @@ def action_text(action: Action) -> tuple[str, str]:
             subject = f"NodeClaim {name}"
         case CreateClaim(manifest=manifest):
             subject = f"NodeClaim {manifest['metadata']['name']}"
-        case LiftWarming(node=name) | Cordon(node=name) | Uncordon(node=name) | Tell(node=name):
+        case LiftWarming(node=name) | Cordon(node=name) | Uncordon(node=name):
+            subject = f"Node {name}"
+        case Release(node=name) | Tell(node=name):
             subject = f"Node {name}"
         case Surge(workload=workload, replicas=replicas):
             subject = f"{workload_text(workload)} to {replicas}"
         case Unsurge(workload=workload):
             subject = workload_text(workload)
         case PreferToDelete(namespace=namespace, pod=pod) | Evict(namespace=namespace, pod=pod):
+            subject = f"Pod {namespace}/{pod}"
+        case PreferToKeep(namespace=namespace, pod=pod):
             subject = f"Pod {namespace}/{pod}"
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(action).__name__).lower()
     return name, subject

@@ -10,7 +10,7 @@ import typer
 from advisor.hazards import NOTICE, window_text
 from advisor.kubernetes import KubernetesCluster
 from advisor.replacement.records import LeadTime
-from advisor.replacement.settings import DRAIN, SERVING, GuardSettings
+from advisor.replacement.settings import DRAIN, SERVING, Claims, GuardSettings
 from advisor.risk.horizons import HORIZONS_MINUTES
 from api.errors import UsageError
 from api.options import Kubeconfig, KubeContext, Warehouse, span
@@ -55,6 +55,13 @@ class GuardOptions:
             help="No node is handed over again sooner; 1h if not given.",
         ),
     ] = None
+    claims: Annotated[
+        Claims,
+        typer.Option(
+            help="Where a replacement gets a NodeClaim of its own, in an exact pool: auto is on "
+            "Alibaba Cloud and GCP, where nothing else steers it, and for pods that cannot surge."
+        ),
+    ] = Claims.AUTO
     without_karpenter: Annotated[
         bool,
         typer.Option(
@@ -97,6 +104,7 @@ class GuardOptions:
             most_at_once=self.budget,
             most_per_nodepool=self.budget,
             cool_down=COOL_DOWN if self.cool_down is None else self.cool_down,
+            claims=self.claims,
             without_karpenter=self.without_karpenter,
         )
 

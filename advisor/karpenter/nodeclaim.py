@@ -34,7 +34,7 @@ HASH_ANNOTATIONS = ("karpenter.sh/nodepool-hash", "karpenter.sh/nodepool-hash-ve
 
 _COPIED = ("nodeClassRef", "taints", "startupTaints", "expireAfter", "terminationGracePeriod")
 """Fields of the template's spec that a node of the NodePool has; requirements come apart."""
-_CORE_KEYS = frozenset(
+CORE_KEYS = frozenset(
     {
         *(words.ARCH, words.OS, words.CAPACITY_TYPE, words.INSTANCE_TYPE, words.ZONE),
         *(words.AWS_ZONE_ID, words.NODEPOOL, "topology.kubernetes.io/region"),
@@ -135,6 +135,12 @@ def not_allowed(nodepool: Mapping[str, Any], offering: Offering) -> str | None:
     return None
 
 
+def is_of_provider(key: str) -> bool:
+    """Whether a label is one that some provider writes itself, from the machine."""
+    domains = {words.AKS_DOMAIN, *(one.domain for one in words.PROVIDERS)}
+    return key.partition("/")[0] in domains
+
+
 def claim_name(nodepool: str, pool: Pool, now: datetime) -> str:
     """A name for the claim, of its pool and time: whoever asks later asks for another machine."""
     told = f"{pool.provider}/{pool.region}/{pool.zone}/{pool.instance_type}/{now.isoformat()}"
@@ -180,7 +186,7 @@ def _custom_labels(
     found = {}
     for one in requirements:
         key, values = one["key"], one.get("values") or []
-        if key in _CORE_KEYS or key.partition("/")[0] in {labels.domain, words.AKS_DOMAIN}:
+        if key in CORE_KEYS or key.partition("/")[0] in {labels.domain, words.AKS_DOMAIN}:
             continue
         value = _any_value(key, one["operator"], values)
         if value is not None:

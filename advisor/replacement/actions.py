@@ -28,9 +28,10 @@ class Unretire:
 
 @dataclass(frozen=True, slots=True)
 class LiftWarming:
-    """Take our startup taint off a node: it may serve."""
+    """Take our startup taint off a node: it may serve; ``why`` is for the audit."""
 
     node: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,21 @@ class PreferToDelete:
 
     namespace: str
     pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreferToKeep:
+    """Take that mark of ours away: the pod stays after all."""
+
+    namespace: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let Karpenter disrupt a node again that came by a NodeClaim of ours."""
+
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +126,8 @@ Action = (
     | Surge
     | Unsurge
     | PreferToDelete
+    | PreferToKeep
+    | Release
     | Cordon
     | Uncordon
     | Evict

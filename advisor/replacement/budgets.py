@@ -16,7 +16,7 @@ from advisor.replacement.settings import GuardSettings
 ENDS = frozenset({State.DONE, State.ROLLED_BACK, State.OVERTAKEN, State.FAILED})
 """States that a hand-over never leaves."""
 
-SURGED = frozenset({Mechanism.SURGE, Mechanism.SURGE_AND_EVICT})
+SURGED = frozenset({Mechanism.SURGE, Mechanism.CLAIM_AND_SURGE, Mechanism.SURGE_AND_EVICT})
 """Mechanisms that bring a pod before they take one."""
 
 

@@ -5,14 +5,17 @@ decides, per lead time: there is no fixed threshold. Nodes of one bad pool go to
 the budgets allow: a pool that dies in three minutes is not left one node per minute.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from advisor.replacement.actions import LiftWarming
+from advisor.replacement.actions import Action
 from advisor.replacement.budgets import ENDS, nodes_refusal, pods_refusal
+from advisor.replacement.claiming import CLAIMING, is_waiting
 from advisor.replacement.judging import Judgement, bursts, fresh, judge
-from advisor.replacement.mechanisms import CLAIM, NODEPOOL, Destination, choose
+from advisor.replacement.mechanisms import CLAIM, MADE, NODEPOOL, choose
+from advisor.replacement.places import Destination
 from advisor.replacement.protection import protection
 from advisor.replacement.records import (
     Evidence,
@@ -25,13 +28,14 @@ from advisor.replacement.records import (
 )
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.surging import SERVES, shares_of, written
+from advisor.replacement.tidying import unowned
 from advisor.replacement.warming import lifted
 from warehouse.records import Pool
 
 __all__ = ["Decision", "Destination", "Kept", "Plan", "asked_for", "decide"]
 
-PLACES = 3
-"""So many pools are named to which a replacement may go."""
+BEGAN_AT = "began_at"
+"""In the detail: when the hand-over was decided on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Decision:
             pool=self.pool,
             mechanism=self.mechanism,
             reason=self.reason,
-            detail=dict(self.detail),
+            detail={**self.detail, BEGAN_AT: now.isoformat()},
         )
 
 
@@ -84,13 +88,19 @@ class Kept:
 class Plan:
     """What follows from one look.
 
-    ``decisions`` in the order in which they are to begin, ``kept`` by node; ``warmed`` are new
-    nodes whose startup taint is to be lifted, of whatever hand-over or none.
+    ``decisions`` in the order in which they are to begin, ``kept`` by node; ``tidied`` is what is
+    of no hand-over: the startup taint of new nodes goes, and marks of ours that none owns.
     """
 
     decisions: tuple[Decision, ...]
     kept: tuple[Kept, ...]
-    warmed: tuple[LiftWarming, ...] = ()
+    tidied: tuple[Action, ...] = ()
+
+    @property
+    def at_risk(self) -> list[str]:
+        """The nodes that are replaced, or would be were they not held back."""
+        kept = [one.node for one in self.kept if one.is_at_risk]
+        return [one.node for one in self.decisions] + kept
 
 
 def decide(
@@ -101,7 +111,6 @@ def decide(
     settings: GuardSettings,
     *,
     destinations: Mapping[str, Sequence[Destination]] | None = None,
-    warm: Collection[str] = (),
 ) -> Plan:
     """What is to be replaced, and what is not.
 
@@ -111,9 +120,8 @@ def decide(
         evidence: what the clouds said of single machines.
         running: the hand-overs that are open, and those that ended within the cool-down.
         settings: costs, lead times and budgets.
-        destinations: by NodePool, where replacements may go, best first (the ranking's order);
-            pools that are at risk themselves are left out here.
-        warm: nodes of which somebody knows that they are warm.
+        destinations: by node, where its replacement may go, best first (`places`); pools that
+            are at risk themselves are left out here.
     """
     said = fresh(evidence, snapshot.taken_at, settings)
     struck = bursts(snapshot, said, settings)
@@ -146,7 +154,7 @@ def decide(
     return Plan(
         tuple(decisions),
         tuple(sorted(kept, key=lambda one: one.node)),
-        lifted(snapshot, warm, settings),
+        (*lifted(snapshot, settings), *unowned(snapshot, running)),
     )
 
 
@@ -191,8 +199,10 @@ class _Desk:
         self._settings = settings
         self._destinations = destinations
         self._open = [one for one in running if one.state not in ENDS]
+        self._over = [one for one in running if one.state in ENDS]
         self._open_of = {one.node: one for one in self._open}
         self._ended = _last_ended(running)
+        self._left = _left(running)
         self._full: dict[str | None, str] = {}
         # Budgets look only at nodes that spend of them: 2,000 idle ones are not walked each time.
         self._spending = {
@@ -230,7 +240,7 @@ class _Desk:
             probability=judgement.probability,
             threshold=self._settings.threshold,
             reason="; ".join(part for part in (judgement.text, choice.text) if part),
-            destinations=tuple(one.pool for one in places[:PLACES]),
+            destinations=tuple(one.pool for one in places),
             detail={**{key: word for key, word in about.items() if word}, **choice.detail},
         )
         self._open.append(made.hand_over(self._snapshot.taken_at))
@@ -257,7 +267,7 @@ class _Desk:
     def _cooling(self, node: GuardedNode, judgement: Judgement) -> str | None:
         ended = self._ended.get(node.name)
         if ended is None:
-            return None
+            return None if judgement.is_emergency else self._in_circles(node)
         until = ended.changed_at + self._settings.cool_down
         is_new = judgement.is_emergency and ended.mechanism is not Mechanism.EVACUATE
         if until <= self._snapshot.taken_at or is_new:
@@ -267,20 +277,42 @@ class _Desk:
             f"none begins before {until:%H:%M} UTC"
         )
 
+    def _in_circles(self, node: GuardedNode) -> str | None:
+        """Why a node must stay that stands where its predecessor was taken from."""
+        if node.pool is None:
+            return None
+        for one in self._left.get((node.nodepool, node.pool), ()):
+            until = one.changed_at + self._settings.cool_down
+            began = datetime.fromisoformat(one.detail[BEGAN_AT])
+            is_later = node.launched_at is not None and node.launched_at > began
+            if is_later and until > self._snapshot.taken_at:
+                return (
+                    f"its pool was left at {began:%H:%M} UTC (node {one.node}) and Karpenter came "
+                    "back to it. Keep it out: `spotcast nodeoverlay`, `spotcast plan`, or "
+                    f"--claims always; else it is replaced once more after {until:%H:%M} UTC"
+                )
+        return None
+
     def _claim_refusal(self, mechanism: Mechanism) -> str | None:
         """Karpenter does nothing else while a claim waits for its machine: one at a time."""
-        if mechanism is not Mechanism.CLAIM:
+        if mechanism not in CLAIMING:
             return None
-        for one in self._open:
-            if one.mechanism is mechanism and one.state in {State.PLANNED, State.SURGING}:
+        for one in (*self._open, *self._over):
+            if self._waits_for_a_machine(one):
                 return f"the NodeClaim for node {one.node} comes first: they are made one by one"
         return None
+
+    def _waits_for_a_machine(self, one: HandOver) -> bool:
+        is_launched = self._snapshot.claims.get(one.detail.get(MADE, ""))
+        is_early = one.state is State.PLANNED and one.mechanism in CLAIMING
+        # A claim may outlive its hand-over, for the pods that wait for it.
+        return is_launched is False or (is_launched is None and (is_early or is_waiting(one)))
 
     def _places(self, node: GuardedNode) -> list[Destination]:
         """The pools for its replacement that are not as bad as the one that it leaves."""
         return [
             one
-            for one in self._destinations.get(node.nodepool or "", ())
+            for one in self._destinations.get(node.name, ())
             if one.pool != node.pool and not self._is_bad(one.pool)
         ]
 
@@ -298,6 +330,15 @@ def _last_ended(running: Sequence[HandOver]) -> dict[str, HandOver]:
     """The last hand-over of each node that is over."""
     ended = [one for one in running if one.state in ENDS]
     return {one.node: one for one in sorted(ended, key=lambda one: one.changed_at)}
+
+
+def _left(running: Sequence[HandOver]) -> dict[tuple[str | None, Pool], list[HandOver]]:
+    """The hand-overs that came to their end lately, by what was left."""
+    found: defaultdict[tuple[str | None, Pool], list[HandOver]] = defaultdict(list)
+    for one in running:
+        if one.state is State.DONE and BEGAN_AT in one.detail:
+            found[one.detail.get(NODEPOOL), one.pool].append(one)
+    return dict(found)
 
 
 def _in_order(

@@ -6,22 +6,22 @@ are done; an end is stored after them. Every way out leads through RESTORING, wh
 that is ours.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor.replacement.actions import (
     Action,
     Cordon,
-    CreateClaim,
+    DeleteClaim,
     Evict,
     PreferToDelete,
     Retire,
     Tell,
 )
 from advisor.replacement.budgets import ENDS, drift_refusal, pods_refusal
-from advisor.replacement.mechanisms import CLAIM, MADE, MANIFEST
+from advisor.replacement.claiming import ASKED_AT, Fate, asked, fate, is_waiting, others_left
+from advisor.replacement.mechanisms import CLAIM, MADE
 from advisor.replacement.protection import held
 from advisor.replacement.records import (
     GuardedNode,
@@ -47,7 +47,22 @@ from advisor.replacement.stages import (
     is_replaced,
     undone,
 )
-from advisor.replacement.surging import HANDED, is_left, is_served, is_spare, replicas_for
+from advisor.replacement.surging import (
+    HANDED,
+    NO,
+    PLACED,
+    SERVES,
+    SHARES,
+    YES,
+    Shares,
+    is_left,
+    is_served,
+    is_spare,
+    later,
+    replicas_for,
+    unsurgeable,
+    written,
+)
 
 __all__ = ["RETIRE_VALUE", "Step", "step"]
 
@@ -83,6 +98,10 @@ class _Look:
     def is_late(self) -> bool:
         """Whether the state's time is over."""
         return age(self.one, self.snapshot.taken_at) >= self.settings.limit(self.one.state)
+
+    def moved(self, after: HandOver) -> "_Look":
+        """The same, of the hand-over as it stands then."""
+        return replace(self, one=after)
 
 
 def step(
@@ -122,8 +141,10 @@ def _further(look: _Look, node: GuardedNode) -> Step:
     match look.one.state:
         case State.PLANNED:
             return _begin(look, node)
-        case State.SURGING if look.one.mechanism is Mechanism.CLAIM:
+        case State.SURGING if is_waiting(look.one):
             return _wait_for_claim(look, node)
+        case State.SURGING if look.one.mechanism is Mechanism.CLAIM:
+            return _retire(look, node)
         case State.SURGING:
             return _wait_for_replicas(look, node)
         case State.RETIRING:
@@ -142,19 +163,33 @@ def _begin(look: _Look, node: GuardedNode) -> Step:
 
 
 def _wait_for_claim(look: _Look, node: GuardedNode) -> Step:
-    """Capacity first: a node of the claim that is Initialized and warm."""
-    made = _node_of(look.one.detail.get(MADE), look.snapshot)
-    if made is None and age(look.one, look.snapshot.taken_at) >= look.settings.claim_limit:
-        return _restore(look, State.ROLLED_BACK, "its NodeClaim brought no node in time")
-    if made and made.is_ready and made.is_initialized and not made.is_warming:
-        return _retire(look, node)
-    return _stay(look, _asked(look, node))
+    """Capacity first: the machine of the NodeClaim, or of the next one if that finds none."""
+    one, now = look.one, look.snapshot.taken_at
+    match fate(one, look.snapshot, look.settings):
+        case Fate.WAITING:
+            return _stay(look, _asked(look, node))
+        case Fate.THERE:
+            return _placed(look, node, YES, "the machine of its NodeClaim is there")
+    name, left = one.detail[MADE], others_left(one)
+    if not left:
+        placed = _placed(look, node, NO, "none of its NodeClaims found a machine")
+        return Step(placed.next, (DeleteClaim(name), *placed.actions), placed.events)
+    after = changed(one, now, **{MADE: left[0], ASKED_AT: now.isoformat()})
+    said = f"Node {node.name}: NodeClaim {name} found no machine; {left[0]} is asked for"
+    return Step(after, _asked(look.moved(after), node), (said,))
+
+
+def _placed(look: _Look, node: GuardedNode, how: str, said: str) -> Step:
+    after = changed(look.one, look.snapshot.taken_at, **{PLACED: how})
+    return Step(after, _asked(look.moved(after), node), (f"Node {node.name}: {said}",))
 
 
 def _wait_for_replicas(look: _Look, node: GuardedNode) -> Step:
     """Capacity first: new pods Ready, then the old ones are what the scale-down takes."""
     one = look.one
     if HANDED not in one.detail:
+        if came := later(one, node):
+            return _wider(look, node, came)
         if not is_served(one, look.others, look.snapshot):
             return _stay(look, _asked(look, node))
         after = changed(one, look.snapshot.taken_at, **{HANDED: "yes"})
@@ -171,6 +206,15 @@ def _wait_for_replicas(look: _Look, node: GuardedNode) -> Step:
     if one.mechanism is Mechanism.SURGE_AND_EVICT:
         return _enter(look, node, State.DRAINING)
     return _retire(look, node)
+
+
+def _wider(look: _Look, node: GuardedNode, there: Shares) -> Step:
+    """Pods that came before the cordon was up are moved with the others, or not at all."""
+    if stuck := unsurgeable(node, look.snapshot):
+        return _restore(look, State.ROLLED_BACK, f"{stuck} came to it, and cannot surge")
+    wider = {SHARES: written(there), SERVES: written(there)}
+    after = changed(look.one, look.snapshot.taken_at, **wider)
+    return Step(after, _asked(look.moved(after), node))
 
 
 def _wait_for_karpenter(look: _Look, node: GuardedNode) -> Step:
@@ -253,8 +297,7 @@ def _enter(look: _Look, node: GuardedNode, state: State) -> Step:
         after = changed(after, now, **{RETIRED: "yes"})
     said = f"Node {node.name} is {state} by {after.mechanism}: {after.reason}"
     tell = Tell(node.name, node.claim, f"Replacement{state.name.capitalize()}", said)
-    moved = _Look(after, node, look.snapshot, look.risk, look.settings, look.others)
-    return Step(after, (*_asked(moved, node), tell), (said,))
+    return Step(after, (*_asked(look.moved(after), node), tell), (said,))
 
 
 def _restore(look: _Look, end: State, why: str) -> Step:
@@ -288,11 +331,9 @@ def _stay(look: _Look, actions: tuple[Action, ...]) -> Step:
 def _asked(look: _Look, node: GuardedNode) -> tuple[Action, ...]:
     """What should be so in the state that the hand-over is in."""
     one = look.one
-    if one.state is State.SURGING and one.mechanism is Mechanism.CLAIM:
-        if _node_of(one.detail.get(MADE), look.snapshot):
-            return ()
-        return (CreateClaim(json.loads(one.detail[MANIFEST])),)
-    if one.state is State.SURGING:
+    if is_waiting(one):
+        return asked(one, look.others, look.snapshot)
+    if one.state is State.SURGING and one.mechanism is not Mechanism.CLAIM:
         # The cordon keeps the new pods from the very node that they are to replace.
         return (*_cordoned(node), *_replicas(look))
     if one.state is State.RETIRING and node.claim and node.retire is None:
@@ -315,9 +356,3 @@ def _cordoned(node: GuardedNode) -> tuple[Action, ...]:
 
 def _preferred(node: GuardedNode) -> tuple[Action, ...]:
     return tuple(PreferToDelete(pod.namespace, pod.name) for pod in node.pods if pod.workload)
-
-
-def _node_of(claim: str | None, snapshot: Snapshot) -> GuardedNode | None:
-    if claim is None:
-        return None
-    return next((one for one in snapshot.nodes.values() if one.claim == claim), None)

@@ -2,7 +2,8 @@
 
 Karpenter's drift is the default. It serves without a gap only if the replacement is Initialized
 within Karpenter's wait and counts as Initialized no sooner than it can serve; else capacity
-comes first: replicas where they can be had, an explicit NodeClaim where a place for one is given.
+comes first: replicas where they can be had, and an explicit NodeClaim where a place for one is
+given and nothing else would steer the replacement there.
 """
 
 import hashlib
@@ -13,35 +14,18 @@ from datetime import timedelta
 from typing import Any
 
 from advisor.karpenter.labels import WARMING
-from advisor.karpenter.nodeclaim import DO_NOT_DISRUPT
+from advisor.replacement.places import Destination
 from advisor.replacement.records import GuardedNode, Mechanism, Snapshot
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.surging import SHARES, shares_of, unsurgeable, written
-from warehouse.records import Pool
 
-MANIFEST = "manifest"
-"""In the detail: the NodeClaim that is to be made, as JSON."""
+MANIFESTS = "manifests"
+"""In the detail: the NodeClaims that may be made, best first, as a JSON list."""
 MADE = "made"
-"""In the detail: its name."""
+"""In the detail: the name of the one that was asked for last."""
 NODEPOOL = "nodepool"
 CLAIM = "claim"
 """In the detail: the NodePool and NodeClaim of the old node, which outlive it there."""
-
-EXACT = frozenset({"alibaba", "gcp"})
-"""Providers where nothing but an explicit NodeClaim keeps a replacement out of a pool: NodeOverlays
-have no effect there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A pool in which a replacement may stand.
-
-    ``manifest`` is a NodeClaim for it (`advisor.karpenter.nodeclaim.node_claim`), None where none
-    is to be made; its name is only a beginning, each hand-over makes one of its own.
-    """
-
-    pool: Pool
-    manifest: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +57,28 @@ def choose(
         if stuck:
             return f"nothing replaces it first: {stuck} can have no replica more"
         return Choice(Mechanism.SURGE_AND_EVICT, surge)
-    place = next((one for one in destinations if one.manifest), None)
-    if place and node.pool and node.pool.provider in EXACT:
-        return _claim(node, place)
-    gap = _gap(node, snapshot, settings)
-    if not gap or not node.pods:
-        return Choice(Mechanism.RETIRE)
+    gap = _gap(node, snapshot, settings) if node.pods else None
+    first = f"capacity comes first, as {gap}"
+    places = " or ".join(one.text for one in destinations)
+    may_claim = settings.may_claim(node.pool.provider) if node.pool else False
+    claims = _claims(node, destinations) if may_claim or (gap and stuck) else []
+    if claims:
+        detail = {
+            MANIFESTS: json.dumps(claims, sort_keys=True),
+            MADE: claims[0]["metadata"]["name"],
+        }
+        where = f"in {destinations[0].text}"
+        if gap and not stuck:
+            return Choice(Mechanism.CLAIM_AND_SURGE, detail | surge, f"{first}, {where}")
+        away = f"; {stuck} can have no replica more, and is away while it starts" if gap else ""
+        return Choice(Mechanism.CLAIM, detail, f"its machine comes first, {where}{away}")
+    chosen = f"Karpenter chooses where; good now: {places}" if places else ""
+    if not gap:
+        return Choice(Mechanism.RETIRE, text=chosen)
     if not stuck:
-        return Choice(Mechanism.SURGE, surge, f"capacity comes first, as {gap}")
-    if place:
-        return _claim(node, place)
-    return Choice(Mechanism.RETIRE, text=f"{gap}, and {stuck} can have no replica more")
+        return Choice(Mechanism.SURGE, surge, "; ".join(one for one in (first, chosen) if one))
+    text = f"{gap}, and {stuck} can have no replica more"
+    return Choice(Mechanism.RETIRE, text="; ".join(one for one in (text, chosen) if one))
 
 
 def _gap(node: GuardedNode, snapshot: Snapshot, settings: GuardSettings) -> str | None:
@@ -104,20 +99,16 @@ def _gap(node: GuardedNode, snapshot: Snapshot, settings: GuardSettings) -> str 
     return None
 
 
-def _claim(node: GuardedNode, place: Destination) -> Choice:
-    """An explicit NodeClaim of a name that belongs to the old node: asked twice, it is one.
-
-    Nobody could take its `do-not-disrupt` from the new node later, so it goes without.
-    """
-    manifest = dict(place.manifest or {})
-    about = dict(manifest.get("metadata") or {})
+def _claims(node: GuardedNode, places: Sequence[Destination]) -> list[Mapping[str, Any]]:
+    """NodeClaims of names that belong to the old node: asked twice, each is one machine."""
     mark = hashlib.sha256(f"{node.claim}/{node.launched_at}".encode()).hexdigest()[:8]
-    about["name"] = f"{str(about.get('name') or node.nodepool)[:50]}-{mark}"
-    annotations = dict(about.get("annotations") or {})
-    annotations.pop(DO_NOT_DISRUPT, None)
-    manifest["metadata"] = {**about, "annotations": annotations}
-    detail = {MANIFEST: json.dumps(manifest, sort_keys=True), MADE: about["name"]}
-    return Choice(Mechanism.CLAIM, detail, f"in {place.pool.instance_type} {place.pool.zone} first")
+    found: list[Mapping[str, Any]] = []
+    for number, place in enumerate(one for one in places if one.manifest):
+        manifest = dict(place.manifest or {})
+        about = dict(manifest.get("metadata") or {})
+        about["name"] = f"{str(about.get('name') or node.nodepool)[:48]}-{mark}-{number}"
+        found.append({**manifest, "metadata": about})
+    return found
 
 
 def _minutes(window: timedelta) -> str:

@@ -5,9 +5,10 @@ of nothing. Times are aware and UTC, durations `timedelta`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from warehouse.records import Pool
 
@@ -79,6 +80,18 @@ class Pod:
     """Annotated `karpenter.sh/do-not-disrupt`."""
     workload: WorkloadName | None
     budgets: tuple[DisruptionBudget, ...] = ()
+    goes_first: bool = False
+    """We marked it as the one that a scale-down takes first."""
+
+
+class Warmth(StrEnum):
+    """What is known of images and models on a new node that still has our startup taint."""
+
+    UNKNOWN = "unknown"
+    """Nobody speaks of it."""
+    WARMING = "warming"
+    """Somebody does, and they are not there yet."""
+    WARM = "warm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,9 @@ class GuardedNode:
     """`spec.providerID` as it stands there: by it the clouds' own reports name the machine."""
     is_cordoned_by_us: bool = False
     """The cordon bears our mark; another's is never lifted."""
+    is_held_by_us: bool = False
+    """`karpenter.sh/do-not-disrupt` came with a NodeClaim of ours, and goes with its hand-over."""
+    warmth: Warmth = Warmth.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +135,25 @@ class NodePoolState:
     """What of a NodePool matters: whether it has our switch and taint, and its drift budget now.
 
     ``drift_allowed`` is how many of its nodes may be disrupted as drifted at this moment, before
-    those that already are.
+    those that already are. ``manifest`` is the NodePool as the cluster has it, for NodeClaims.
     """
 
     name: str
     has_retire: bool
     has_warming: bool
     drift_allowed: int
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A cluster at one moment."""
+    """A cluster at one moment; ``claims`` are its NodeClaims, and whether each has its machine."""
 
     taken_at: datetime
     nodes: Mapping[str, GuardedNode]
     nodepools: Mapping[str, NodePoolState]
     workloads: Mapping[WorkloadName, Workload]
+    claims: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +218,8 @@ class Mechanism(StrEnum):
     """One replica more first, then retire: no gap in serving, and any length of warm-up."""
     CLAIM = "claim"
     """An explicit NodeClaim in an exact pool first, then retire."""
+    CLAIM_AND_SURGE = "claim-and-surge"
+    """A NodeClaim in an exact pool, then one replica more on it, then retire."""
     EVACUATE = "evacuate"
     """The notice is there: cordon and evict at once."""
     SURGE_AND_EVICT = "surge-and-evict"

@@ -6,10 +6,15 @@ Figures that nobody has measured on clusters of ours say so: "assumed".
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 from advisor.errors import AdvisorError
 from advisor.hazards import NOTICE
 from advisor.replacement.records import EvidenceKind, LeadTime, PoolRisk, State
+
+EXACT = frozenset({"alibaba", "gcp"})
+"""Providers where nothing but an explicit NodeClaim keeps a replacement out of a pool: NodeOverlays
+have no effect there."""
 
 KARPENTER_WAITS = timedelta(minutes=10)
 """How long Karpenter waits for a replacement to be Initialized before it gives up: the lower end of
@@ -54,6 +59,15 @@ LIMITS: Mapping[State, timedelta] = {
 three of Karpenter's own attempts; draining is over when pods with long grace periods are gone."""
 
 
+class Claims(StrEnum):
+    """Where a replacement is asked for by a NodeClaim of its own, in an exact pool."""
+
+    AUTO = "auto"
+    """Where nothing else steers it: Alibaba Cloud and GCP."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class SettingsError(AdvisorError):
     """The guard cannot be set like that; a person changes the setting that it names."""
 
@@ -74,8 +88,10 @@ class GuardSettings:
     (and two nodes at least) has a word of its cloud, the others of the pool are judged by
     ``burst_precision`` (assumed: machines of a pool are mostly lost together).
     ``evidence_for``: a cloud's word is of no account after it. ``warming_limit``: how long a new
-    node keeps our startup taint if nobody says that it is warm. ``claim_limit``: how long an
-    explicit NodeClaim may go without a node, for Karpenter does nothing else meanwhile.
+    node keeps our startup taint if nobody speaks of its warmth; ``warmers_limit``: if somebody
+    does. ``claims``: where replacements get a NodeClaim in an exact pool. ``launch_limit``: how
+    long such a one may go without a machine, for Karpenter does nothing else meanwhile;
+    ``claim_limit``: without a node (Karpenter gives up after 15 min itself).
     ``without_karpenter``: nodes are drained by us where no Karpenter is in the cluster.
 
     Raises:
@@ -97,7 +113,10 @@ class GuardSettings:
     burst_precision: float = 0.5
     usable_wait: timedelta = USABLE_WAIT
     warming_limit: timedelta = USABLE_WAIT
-    claim_limit: timedelta = timedelta(minutes=5)
+    warmers_limit: timedelta = LIMITS[State.SURGING]
+    claims: Claims = Claims.AUTO
+    launch_limit: timedelta = timedelta(minutes=1)
+    claim_limit: timedelta = timedelta(minutes=15)
     without_karpenter: bool = False
 
     def __post_init__(self) -> None:
@@ -129,6 +148,10 @@ class GuardSettings:
         known = list(self.lead_times.values()) or list(_lead_times().values())
         slowest = max(known, key=lambda one: one.serving + one.drain)
         return LeadTime(slowest.serving, slowest.drain, UNKNOWN_NOTICE)
+
+    def may_claim(self, provider: str) -> bool:
+        """Whether replacements on that cloud get a NodeClaim in an exact pool."""
+        return self.claims is Claims.ALWAYS or (self.claims is Claims.AUTO and provider in EXACT)
 
     def limit(self, state: State) -> timedelta:
         """How long a hand-over may stay in a state."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from advisor.replacement.actions import Action, DeleteClaim, Uncordon, Unretire
+from advisor.replacement.actions import Action, DeleteClaim, PreferToKeep, Uncordon, Unretire
+from advisor.replacement.budgets import SURGED
 from advisor.replacement.mechanisms import MADE, NODEPOOL
 from advisor.replacement.records import (
     GuardedNode,
@@ -15,7 +16,7 @@ from advisor.replacement.records import (
     State,
 )
 from advisor.replacement.settings import GuardSettings
-from advisor.replacement.surging import HANDED, SERVES, replicas_for, shares
+from advisor.replacement.surging import HANDED, NO, PLACED, SERVES, YES, replicas_for, shares
 
 ENTERED_AT = "entered_at"
 """In the detail: when the state was entered; without it, the row itself is as old."""
@@ -27,7 +28,7 @@ DISRUPTED = "disrupted"
 """In the detail: Karpenter has begun."""
 DRAINED = "drained"
 """In the detail: the old node's pods are gone."""
-CORDONING = frozenset({Mechanism.SURGE, Mechanism.SURGE_AND_EVICT, Mechanism.EVACUATE})
+CORDONING = SURGED | {Mechanism.EVACUATE}
 """Mechanisms that keep new pods off the old node."""
 
 END = "end"
@@ -91,8 +92,9 @@ def is_replaced(one: HandOver, snapshot: Snapshot) -> bool:
         return True
     if one.state not in {State.RETIRING, State.DRAINING}:
         return False
-    is_first = one.mechanism is Mechanism.CLAIM
-    return is_first or _has_successor(one, snapshot) or _is_whole(one, snapshot)
+    return (
+        one.detail.get(PLACED) == YES or _has_successor(one, snapshot) or _is_whole(one, snapshot)
+    )
 
 
 def undone(one: HandOver, snapshot: Snapshot, others: Sequence[HandOver]) -> tuple[Action, ...]:
@@ -103,9 +105,12 @@ def undone(one: HandOver, snapshot: Snapshot, others: Sequence[HandOver]) -> tup
         actions.append(Unretire(node.claim))
     if node and one.mechanism in CORDONING:
         actions.append(Uncordon(node.name))
+    if node:
+        actions += [PreferToKeep(pod.namespace, pod.name) for pod in node.pods if pod.goes_first]
     actions += replicas_for(one, (one, *others), snapshot)
     made = one.detail.get(MADE)
-    if made and one.detail.get(END) == State.ROLLED_BACK and not _is_used(made, snapshot):
+    is_vain = one.detail.get(END) == State.ROLLED_BACK or one.detail.get(PLACED) == NO
+    if made and is_vain and not _is_used(made, snapshot):
         actions.append(DeleteClaim(made))
     return tuple(actions)
 

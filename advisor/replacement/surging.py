@@ -9,7 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from advisor.replacement.actions import Action, Surge, Unsurge
-from advisor.replacement.records import GuardedNode, HandOver, Snapshot, State, WorkloadName
+from advisor.replacement.records import (
+    GuardedNode,
+    HandOver,
+    Mechanism,
+    Snapshot,
+    State,
+    WorkloadName,
+)
 
 SHARES = "surge"
 """In the detail: replicas by workload, as JSON."""
@@ -17,6 +24,9 @@ SERVES = "serves"
 """In the detail: pods by workload that stood on the old node, as JSON."""
 HANDED = "handed"
 """In the detail: the new pods are Ready, the old ones may go."""
+PLACED = "placed"
+"""In the detail: the machine of its NodeClaim is there (`YES`), or none could be had (`NO`)."""
+YES, NO = "yes", "none"
 
 Shares = Mapping[WorkloadName, int]
 
@@ -48,8 +58,16 @@ def shares(one: HandOver, key: str = SHARES) -> dict[WorkloadName, int]:
     return {WorkloadName(*key.split("/", 2)): count for key, count in found.items()}
 
 
+def later(one: HandOver, node: GuardedNode) -> Shares | None:
+    """The pods of each workload now, where there are more than were written down."""
+    there, known = shares_of(node), shares(one)
+    return there if any(count > known.get(name, 0) for name, count in there.items()) else None
+
+
 def holds(one: HandOver) -> bool:
-    """Whether its replicas are wanted at this moment."""
+    """Whether its replicas are wanted at this moment: after its own machine is there, if any."""
+    if one.mechanism is Mechanism.CLAIM_AND_SURGE and PLACED not in one.detail:
+        return False
     return one.state is State.SURGING and HANDED not in one.detail
 
 
@@ -108,5 +126,5 @@ def is_left(one: HandOver, node: GuardedNode) -> bool:
 
 def _goes_before(other: HandOver, one: HandOver) -> bool:
     if other.state is State.SURGING and HANDED not in other.detail:
-        return other.replacement_id < one.replacement_id
+        return holds(other) and other.replacement_id < one.replacement_id
     return other.state in {State.SURGING, State.RETIRING, State.DRAINING}

@@ -22,6 +22,7 @@ from api.guard_book import Book, Lease
 from api.guard_loop import Sleep, Troubles, keep_looking, until_signalled
 from api.guard_metrics import Meter
 from api.guard_options import GuardOptions
+from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report, Telling
 from api.guard_webhook import Webhook
 from api.options import span, with_fields
@@ -110,6 +111,7 @@ def guard_command(
             cluster,
             book_of(path, mode, judged),
             judged,
+            places=places_of(path, mode, settings, judged),
             mode=mode,
             holder=holder(),
             lease_for=lease_time(interval),
@@ -183,8 +185,18 @@ def _meter(port: int | None, address: str, stack: ExitStack) -> Meter | None:
 
 def book_of(path: Path, mode: Mode, settings: GuardSettings) -> Book:
     """The warehouse; where nothing is noted, nothing of it can be written either."""
-    take = reading(path) if mode is Mode.OBSERVE else lease(path)
-    return Book(take, lambda cloud: settings.lead_time(cloud).horizon, settings.cool_down)
+    return Book(
+        _taken(path, mode), lambda cloud: settings.lead_time(cloud).horizon, settings.cool_down
+    )
+
+
+def places_of(path: Path, mode: Mode, settings: Settings, judged: GuardSettings) -> PlaceFinder:
+    """Where replacements may go, as the same warehouse knows."""
+    return PlaceFinder(_taken(path, mode), settings, judged)
+
+
+def _taken(path: Path, mode: Mode) -> Lease:
+    return reading(path) if mode is Mode.OBSERVE else lease(path)
 
 
 def reading(path: Path) -> Lease:

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.replacement.deciding import Plan, decide
+from advisor.replacement.deciding import Plan
 from advisor.replacement.records import Evidence, GuardedNode, HandOver, PoolRisk, Snapshot
 from advisor.replacement.settings import GuardSettings
-from api.commands.guard import reading
+from api.commands.guard import book_of, places_of
 from api.commands.plan import read_manifests
-from api.guard_book import Book, Facts
+from api.guard_book import Facts
 from api.guard_file import look_at_file
 from api.guard_options import GuardOptions
+from api.guard_places import PlaceFinder
+from api.guard_report import Mode
 from api.guard_risks import joined
 from api.options import Output, with_fields
 from api.output import Column, Format, note, write
@@ -71,9 +73,9 @@ def nodes_command(
         with options.cluster() as cluster:
             there, said = cluster.snapshot(now), cluster.evidence()
     path = options.warehouse or settings.warehouse
-    book = Book(reading(path), lambda cloud: judged.lead_time(cloud).horizon, judged.cool_down)
-    facts = book.facts(there, now)
-    rows = node_rows(there, facts, joined(said, facts.evidence), judged)
+    facts = book_of(path, Mode.OBSERVE, judged).facts(there, now)
+    places = places_of(path, Mode.OBSERVE, settings, judged)
+    rows = node_rows(there, facts, joined(said, facts.evidence), places)
     write(output, COLUMNS, _shown(rows, output), name="nodes", about=_about(judged, now))
     unknown = sum(row["probability"] is None and row["is_spot"] for row in rows)
     if unknown:
@@ -84,13 +86,13 @@ def nodes_command(
 
 
 def node_rows(
-    there: Snapshot, facts: Facts, evidence: list[Evidence], settings: GuardSettings
+    there: Snapshot, facts: Facts, evidence: list[Evidence], places: PlaceFinder
 ) -> list[dict[str, Any]]:
     """One row per node, by name; a value that is unknown is None."""
-    plan = decide(there, facts.risks, evidence, [*facts.running, *facts.recent], settings)
+    plan = places.decide(there, facts.risks, evidence, [*facts.running, *facts.recent])
     verdicts = _verdicts(plan, facts.running)
     return [
-        _row(there.nodes[name], there, facts, settings) | verdicts.get(name, {})
+        _row(there.nodes[name], there, facts, places.judged) | verdicts.get(name, {})
         for name in sorted(there.nodes)
     ]
 

@@ -9,12 +9,12 @@ import typer
 
 from advisor.replacement.deciding import Kept, asked_for
 from advisor.replacement.records import HandOver, Snapshot, State
-from advisor.replacement.settings import GuardSettings
-from api.commands.guard import INTERVAL, book_of, holder, lease_time
+from api.commands.guard import INTERVAL, book_of, holder, lease_time, places_of
 from api.errors import NoAnswerError
 from api.guard import BY, PERSON, Guard
 from api.guard_loop import Sleep, until_signalled
 from api.guard_options import GuardOptions
+from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Telling, node_text
 from api.options import with_fields
 from api.output import note
@@ -46,8 +46,9 @@ def replace_command(
     mode = Mode.OBSERVE if dry_run else Mode.ACT
     with options.cluster() as cluster, until_signalled(note) as stop:
         book = book_of(path, mode, judged)
+        places = places_of(path, mode, settings, judged)
         now = utc_now()
-        wanted = hand_over_of(cluster.snapshot(now), node, reason, book.known(now), judged)
+        wanted = hand_over_of(cluster.snapshot(now), node, reason, book.known(now), places)
         text = f"{node_text(wanted)} by {wanted.mechanism}: {wanted.reason}"
         if dry_run:
             sys.stdout.write(f"Would replace {text}\n")
@@ -56,6 +57,7 @@ def replace_command(
             cluster,
             book,
             judged,
+            places=places,
             mode=mode,
             holder=holder(),
             lease_for=lease_time(INTERVAL),
@@ -73,7 +75,7 @@ def hand_over_of(
     node: str,
     reason: str,
     known: Sequence[HandOver],
-    settings: GuardSettings,
+    places: PlaceFinder,
 ) -> HandOver:
     """The hand-over of a node that a person asks for; ``known`` are those open or just ended.
 
@@ -81,7 +83,8 @@ def hand_over_of(
         RefusedError: it is not there, is protected, or a budget is spent.
     """
     text = f"asked for by a person: {reason}"
-    made = asked_for(node, there, known, settings, reason=text)
+    found = places.of(there, [node], there.taken_at) if node in there.nodes else {}
+    made = asked_for(node, there, known, places.judged, reason=text, destinations=found)
     if isinstance(made, Kept):
         raise RefusedError(f"Node {node} is not replaced: {made.reason}.")
     wanted = made.hand_over(there.taken_at)

@@ -17,7 +17,9 @@ from api.commands.guard import reading
 from api.commands.replace import RefusedError, hand_over_of
 from api.guard import LEASE, Guard
 from api.guard_book import Book
+from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report
+from api.settings import settings_from
 from api.skill import Judge
 from tests.support.guard import FakeGuardedCluster, a_cluster, a_forecast, foretell
 from tests.support.market import NOW
@@ -37,6 +39,16 @@ def horizon(provider: str) -> timedelta:
 
 def skilled(_warehouse: Warehouse, _now: datetime) -> Judge:
     return lambda _kind: Verdict.SKILL
+
+
+@contextmanager
+def _no_market() -> Generator[Warehouse]:
+    with Warehouse.in_memory() as made:
+        yield made
+
+
+NOWHERE = PlaceFinder(_no_market, settings_from({}), SETTINGS)
+"""Of a warehouse without prices: no place is known."""
 
 
 class Killed(BaseException):
@@ -80,6 +92,7 @@ def a_guard(
         cluster,
         Books(store, before),
         SETTINGS,
+        places=NOWHERE,
         mode=mode,
         holder=holder,
         lease_for=LEASED,
@@ -135,6 +148,7 @@ def test_observing_writes_nothing_anywhere(tmp_path: Path) -> None:
         cluster,
         book,
         SETTINGS,
+        places=NOWHERE,
         mode=Mode.OBSERVE,
         holder="one",
         lease_for=LEASED,
@@ -207,6 +221,7 @@ def test_without_skill_nothing_is_done(store: Warehouse) -> None:
         cluster,
         book,
         SETTINGS,
+        places=NOWHERE,
         mode=Mode.ACT,
         holder="one",
         lease_for=LEASED,
@@ -350,8 +365,8 @@ def test_a_person_s_hand_over_is_not_taken_back_by_a_good_forecast(store: Wareho
     guard = a_guard(store, cluster)
     there = cluster.snapshot(cluster.now)
 
-    assert guard.start(hand_over_of(there, "a", "kernel update", [], SETTINGS))
-    assert not guard.start(hand_over_of(there, "a", "again", [], SETTINGS)) or ends(store)
+    assert guard.start(hand_over_of(there, "a", "kernel update", [], NOWHERE))
+    assert not guard.start(hand_over_of(there, "a", "again", [], NOWHERE)) or ends(store)
     settle(guard, cluster)
 
     assert ends(store) == [("a", "done")]
@@ -362,9 +377,9 @@ def test_a_person_is_refused_a_node_that_must_not_be_touched() -> None:
     held.nodes["a"] = replace(held.nodes["a"], is_held=True)
 
     with pytest.raises(RefusedError, match="do-not-disrupt"):
-        hand_over_of(held.snapshot(NOW), "a", "x", [], SETTINGS)
+        hand_over_of(held.snapshot(NOW), "a", "x", [], NOWHERE)
     with pytest.raises(RefusedError, match="no such node"):
-        hand_over_of(held.snapshot(NOW), "z", "x", [], SETTINGS)
+        hand_over_of(held.snapshot(NOW), "z", "x", [], NOWHERE)
 
 
 def killed_at(store: Warehouse, number: int, *nodes: str) -> tuple[FakeGuardedCluster, bool]:

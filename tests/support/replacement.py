@@ -5,9 +5,10 @@ labelled within its budget, waits ten minutes at most, drains as PodDisruptionBu
 done to the cluster is checked as it is done: `broken` lists what must never happen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from advisor.replacement.actions import (
     Action,
@@ -17,6 +18,8 @@ from advisor.replacement.actions import (
     Evict,
     LiftWarming,
     PreferToDelete,
+    PreferToKeep,
+    Release,
     Retire,
     Surge,
     Uncordon,
@@ -31,6 +34,7 @@ from advisor.replacement.records import (
     Pod,
     PoolRisk,
     Snapshot,
+    Warmth,
     Workload,
     WorkloadName,
 )
@@ -68,7 +72,7 @@ def a_risk(
 
 @dataclass
 class Machine:
-    """One node; ``boots`` ticks are left until it joins."""
+    """One node; ``boots`` ticks are left until it joins, ``launches`` until it is a machine."""
 
     name: str
     claim: str | None
@@ -81,6 +85,8 @@ class Machine:
     retire: str | None = None
     is_warming: bool = False
     is_cordoned: bool = False
+    is_held_by_us: bool = False
+    launches: int = 0
     is_disrupted: bool = False
     is_deleting: bool = False
     disrupted_at: datetime | None = None
@@ -134,7 +140,9 @@ class SimulatedCluster:
     has_warming: bool = True
     has_karpenter: bool = True
     has_capacity: bool = True
+    warmers: bool = False
     start_ticks: int = 2
+    launch_ticks: int = 0
     now: datetime = NOW
     machines: dict[str, Machine] = field(default_factory=dict)
     replicas: dict[str, Replica] = field(default_factory=dict)
@@ -169,6 +177,7 @@ class SimulatedCluster:
             nodes={one.name: self._seen(one) for one in self.machines.values() if not one.boots},
             nodepools={"gpu": state} if self.has_karpenter else {},
             workloads={name: self._workload(one) for name, one in self.services.items()},
+            claims={one.claim: not one.launches for one in self.machines.values() if one.claim},
         )
 
     def on(self, node: str) -> list[Replica]:
@@ -189,11 +198,10 @@ class SimulatedCluster:
         marks = [
             one.name
             for one in self.machines.values()
-            if one.retire or one.is_cordoned or one.is_warming
+            if one.retire or one.is_cordoned or one.is_warming or one.is_held_by_us
         ]
-        return marks + [
-            str(one.name) for one in self.services.values() if one.replicas > one.wanted
-        ]
+        surged = [str(one.name) for one in self.services.values() if one.replicas > one.wanted]
+        return marks + surged + [one.name for one in self.replicas.values() if one.goes_first]
 
     def say(self, word: Evidence) -> None:
         """The cloud speaks of a machine."""
@@ -231,12 +239,16 @@ class SimulatedCluster:
                 self.services[workload].replicas = self.services[workload].wanted
             case PreferToDelete(_, pod) if pod in self.replicas:
                 self.replicas[pod].goes_first = True
+            case PreferToKeep(_, pod) if pod in self.replicas:
+                self.replicas[pod].goes_first = False
+            case Release(node) if node in self.machines and self.machines[node].is_held_by_us:
+                self.machines[node].is_held_by_us = self.machines[node].is_held = False
             case Evict(_, pod) if pod in self.replicas:
                 self._evict_for_us(self.replicas[pod])
             case CreateClaim(manifest):
                 name = str(manifest["metadata"]["name"])
                 if not list(self._claimed(name)):
-                    self._launch(name)
+                    self._launch_claim(name, manifest)
             case DeleteClaim(name):
                 for one in self._claimed(name):
                     one.is_deleting = True
@@ -248,6 +260,7 @@ class SimulatedCluster:
         self.now += MINUTE
         for one in self.machines.values():
             one.boots = max(0, one.boots - 1)
+            one.launches = max(0, one.launches - 1)
         for pod in self.replicas.values():
             if pod.node:
                 pod.starts = max(0, pod.starts - 1)
@@ -294,6 +307,17 @@ class SimulatedCluster:
         new.is_warming = self.has_warming
         self.machines[name] = new
         return name
+
+    def _launch_claim(self, name: str, manifest: Mapping[str, Any]) -> None:
+        """One machine by name; Karpenter deletes a claim that finds none at once."""
+        going = [one for one in self.machines.values() if one.launches and not one.is_deleting]
+        if waiting := [one.name for one in going]:
+            self.broken.append(f"{name} was asked for while {waiting} had no machine")
+        if node := self._launch(name):
+            machine = self.machines[node]
+            machine.launches = self.launch_ticks
+            machine.boots = machine.launches + 3
+            machine.is_held = machine.is_held_by_us = "annotations" in manifest["metadata"]
 
     def _drift(self) -> None:
         for one in list(self.machines.values()):
@@ -380,6 +404,9 @@ class SimulatedCluster:
             is_cordoned=one.is_cordoned,
             is_warming=one.is_warming,
             is_held=one.is_held,
+            is_held_by_us=one.is_held_by_us,
+            is_cordoned_by_us=one.is_cordoned,
+            warmth=Warmth.WARMING if self.warmers else Warmth.UNKNOWN,
             retire=one.retire,
             pods=tuple(
                 Pod(
@@ -389,6 +416,7 @@ class SimulatedCluster:
                     pod.is_held,
                     pod.workload,
                     (DisruptionBudget(NAMESPACE, pod.workload.name, self.allowed(pod.workload)),),
+                    goes_first=pod.goes_first,
                 )
                 for pod in self.on(one.name)
             ),

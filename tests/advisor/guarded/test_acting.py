@@ -14,6 +14,9 @@ from advisor.replacement.actions import (
     CreateClaim,
     Evict,
     LiftWarming,
+    PreferToDelete,
+    PreferToKeep,
+    Release,
     Retire,
     Surge,
     Tell,
@@ -212,3 +215,27 @@ def test_the_same_words_are_one_event_on_each_object(
         ("NodeClaim", "n1: gone"),
         ("NodeClaim", "n1: retired"),
     ]
+
+
+def test_a_node_that_we_hold_is_released_and_another_s_hold_stays(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    hold = {"karpenter.sh/do-not-disrupt": "true"}
+    api.put(of.NODES, of.a_node("n1", annotations={**hold, "spotcast.io/held-by": "spotcast"}))
+    api.put(of.NODES, of.a_node("n2", annotations=hold))
+
+    cluster.do(Release("n1"))
+    cluster.do(Release("n2"))
+
+    assert api.at(of.NODES, "n1")["metadata"]["annotations"] == {}
+    assert api.at(of.NODES, "n2")["metadata"]["annotations"] == hold
+
+
+def test_a_pod_that_was_to_go_first_is_let_be_again(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    cluster.do(PreferToDelete("default", "llm-n1"))
+    assert "pod-deletion-cost" in str(api.at(of.PODS, "llm-n1", "default"))
+    cluster.do(PreferToKeep("default", "llm-n1"))
+
+    assert "pod-deletion-cost" not in str(api.at(of.PODS, "llm-n1", "default"))

@@ -1,6 +1,6 @@
 """What is seen of a guarded cluster over HTTP: nodes, pods, workloads, and the clouds' words."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from advisor.replacement.records import (
     Evidence,
     EvidenceKind,
     Snapshot,
+    Warmth,
 )
 from tests.support import guarded_objects as of
 from tests.support.guarded_api import GuardedApi
@@ -244,3 +245,54 @@ def test_a_spot_node_of_gke_that_shuts_down_unasked_is_being_taken(
 
     taken = Evidence("taken", EvidenceKind.NOTICE, AT, AT + timedelta(seconds=30))
     assert cluster.evidence() == [taken]
+
+
+def test_a_node_is_warm_when_the_pods_that_warm_it_are_ready_and_it_has_settled(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    def seen(*ready: bool, annotation: str | None = None, at: datetime = NOW) -> Warmth:
+        said = {} if annotation is None else {"spotcast.io/warm": annotation}
+        api.put(of.NODES, of.a_node("n1", taints=("spotcast.io/warming",), annotations=said))
+        for number in range(2):
+            api.objects[of.PODS].pop(("default", f"warmer-{number}"), None)
+        for number, is_ready in enumerate(ready):
+            labels = {"spotcast.io/warmer": "true"}
+            daemon = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "warmer"}}
+            pod = of.a_pod(f"warmer-{number}", "n1", owned_by=daemon, labels=labels, ready=is_ready)
+            api.put(of.PODS, pod)
+        return cluster.snapshot(at).nodes["n1"].warmth
+
+    assert seen() is Warmth.UNKNOWN
+    assert seen(False) is Warmth.WARMING
+    assert seen(True, False) is Warmth.WARMING
+    assert seen(True, True, at=AT + timedelta(seconds=29)) is Warmth.WARMING
+    assert seen(True, True, at=AT + timedelta(seconds=30)) is Warmth.WARM
+    assert seen(False, annotation="true") is Warmth.WARM
+    assert seen(True, annotation="false") is Warmth.WARMING
+    assert seen(annotation="perhaps") is Warmth.UNKNOWN
+
+
+def test_what_bears_our_marks_is_seen(api: GuardedApi, cluster: KubernetesCluster) -> None:
+    marks = {"spotcast.io/held-by": "spotcast", "karpenter.sh/do-not-disrupt": "true"}
+    api.put(of.NODES, of.a_node("n1", annotations=marks))
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "-100"}
+    api.put(of.PODS, of.a_pod("marked", "n1", annotations=cost))
+
+    node = cluster.snapshot(NOW).nodes["n1"]
+
+    assert (node.is_held, node.is_held_by_us) == (True, True)
+    assert [pod.name for pod in node.pods if pod.goes_first] == ["marked"]
+
+
+def test_claims_are_seen_with_and_without_a_machine(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    waiting = of.a_claim("waiting", "none")
+    waiting["status"] = {}
+    api.put(of.CLAIMS, waiting)
+
+    claims = cluster.snapshot(NOW).claims
+
+    assert claims["waiting"] is False
+    assert claims["claim-n1"] is True
+    assert cluster.snapshot(NOW).nodepools["gpu"].manifest["kind"] == "NodePool"

@@ -1,12 +1,15 @@
 """Which nodes are replaced now, by which mechanism, and why the others are not."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from advisor.replacement.deciding import Decision, Destination, Kept, Plan, asked_for, decide
+from advisor.replacement.actions import Action, LiftWarming, Release, Uncordon
+from advisor.replacement.deciding import Decision, Kept, Plan, asked_for, decide
+from advisor.replacement.places import Destination
 from advisor.replacement.records import (
     DisruptionBudget,
     Evidence,
@@ -20,9 +23,10 @@ from advisor.replacement.records import (
     PoolRisk,
     Snapshot,
     State,
+    Warmth,
     Workload,
 )
-from advisor.replacement.settings import GuardSettings, SettingsError
+from advisor.replacement.settings import Claims, GuardSettings, SettingsError
 from tests.support.guard import a_node
 from tests.support.market import NOW, a_pool
 from tests.support.replacement import BAD, GOOD, LLM, MINUTE, a_risk
@@ -31,6 +35,7 @@ from warehouse.records import Pool
 QUICK = GuardSettings(lead_times={"aws": LeadTime(5 * MINUTE, MINUTE, 2 * MINUTE)})
 SLOW = replace(QUICK, lead_times={"aws": LeadTime(15 * MINUTE, MINUTE, 2 * MINUTE)})
 RISKS = {BAD: a_risk(0.9)}
+BETTER = a_pool("g6.2xlarge")
 MANIFEST = {
     "kind": "NodeClaim",
     "metadata": {"name": "gpu-g6", "annotations": {"karpenter.sh/do-not-disrupt": "true"}},
@@ -68,8 +73,13 @@ def planned(
     destinations: list[Destination] | None = None,
     **pool: Any,
 ) -> Plan:
-    places = {"gpu": destinations or []}
+    places = {one.name: destinations or [] for one in nodes}
     return decide(seen(*nodes, **pool), risks, evidence, running, settings, destinations=places)
+
+
+def tidied(*nodes: GuardedNode, running: tuple[HandOver, ...] = ()) -> list[Action]:
+    """What is done beside hand-overs."""
+    return list(decide(seen(*nodes), {}, (), running, QUICK).tidied)
 
 
 def why_kept(*nodes: GuardedNode, **given: Any) -> str:
@@ -277,8 +287,8 @@ def test_a_node_without_pods_is_retired_without_more() -> None:
     assert made.mechanism is Mechanism.RETIRE
 
 
-def test_a_claim_is_bound_to_its_old_node_and_holds_nobody_back() -> None:
-    place = [Destination(GOOD, MANIFEST)]
+def test_a_claim_is_bound_to_its_old_node_and_made_alone() -> None:
+    place = [Destination(GOOD, MANIFEST), Destination(BETTER, MANIFEST)]
     gcp = a_pool("g2-standard-8", "us-central1-a", "us-central1", "gcp")
     nodes = [serving(name, pool=gcp) for name in "ab"]
     plan = planned(*nodes, risks={gcp: a_risk(0.9)}, destinations=place)
@@ -286,10 +296,77 @@ def test_a_claim_is_bound_to_its_old_node_and_holds_nobody_back() -> None:
 
     (made,) = plan.decisions
     assert made.mechanism is Mechanism.CLAIM
-    assert "do-not-disrupt" not in made.detail["manifest"]
+    named = [one["metadata"]["name"] for one in json.loads(made.detail["manifests"])]
+    assert named == [made.detail["made"], made.detail["made"][:-1] + "1"]
     assert made.detail["made"].startswith("gpu-g6-")
     assert plan == again
     assert "they are made one by one" in plan.kept[0].reason
+
+
+def test_where_nothing_else_steers_the_machine_comes_first_and_then_the_replica() -> None:
+    place = [Destination(GOOD, MANIFEST, 0.45, 0.031)]
+    gcp = a_pool("g2-standard-8", "us-central1-a", "us-central1", "gcp")
+    slow = replace(QUICK, lead_times={"gcp": LeadTime(15 * MINUTE, MINUTE, MINUTE / 2)})
+
+    def chosen(settings: GuardSettings = slow, **given: Any) -> Decision:
+        node = serving(pool=given.pop("pool", gcp))
+        risks = {**RISKS, gcp: a_risk(0.9)}
+        plan = planned(node, risks=risks, destinations=place, settings=settings, **given)
+        return plan.decisions[0]
+
+    assert chosen().mechanism is Mechanism.CLAIM_AND_SURGE
+    assert chosen().reason.endswith(
+        "its pods are short for up to 7 min, in g6.xlarge use1-az4 (0.45 USD/h, risk 3.1 %)"
+    )
+    assert chosen(surge=False).mechanism is Mechanism.CLAIM
+    assert chosen(replace(slow, claims=Claims.NEVER)).mechanism is Mechanism.SURGE
+    assert chosen(replace(QUICK, claims=Claims.ALWAYS), pool=BAD).mechanism is Mechanism.CLAIM
+    on_aws = chosen(QUICK, pool=BAD)
+    assert on_aws.mechanism is Mechanism.RETIRE
+    assert on_aws.reason.endswith(
+        "Karpenter chooses where; good now: g6.xlarge use1-az4 (0.45 USD/h, risk 3.1 %)"
+    )
+
+
+def test_one_claim_waits_for_its_machine_at_a_time() -> None:
+    gcp = a_pool("g2-standard-8", "us-central1-a", "us-central1", "gcp")
+    nodes = [serving(name, pool=gcp) for name in "ab"]
+    first = replace(
+        a_hand_over(State.SURGING),
+        mechanism=Mechanism.CLAIM,
+        pool=gcp,
+        detail={"made": "gpu-1", "nodepool": "gpu"},
+    )
+
+    def begun(one: HandOver, **claims: bool) -> list[str]:
+        named = {name.replace("_", "-"): is_launched for name, is_launched in claims.items()}
+        places = {one.name: [Destination(GOOD, MANIFEST)] for one in nodes}
+        there = replace(seen(*nodes), claims=named)
+        plan = decide(there, {gcp: a_risk(0.9)}, (), [one], QUICK, destinations=places)
+        return [made.node for made in plan.decisions]
+
+    assert begun(first) == []
+    assert begun(first, gpu_1=False) == []
+    assert begun(first, gpu_1=True) == ["b"]
+    assert begun(replace(first, detail={**first.detail, "placed": "none"})) == ["b"]
+
+
+def test_a_node_that_came_back_to_the_pool_that_was_left_is_not_replaced_in_circles() -> None:
+    left = replace(
+        a_hand_over(State.DONE, "z"),
+        detail={"nodepool": "gpu", "began_at": (NOW - 20 * MINUTE).isoformat()},
+    )
+    back = serving(launched_at=NOW - 15 * MINUTE)
+    older = serving(launched_at=NOW - 25 * MINUTE)
+    later = replace(left, changed_at=NOW - 61 * MINUTE)
+    word = a_word(EvidenceKind.NOTICE)
+
+    text = "was left at 08:40 UTC (node z) and Karpenter came back"
+    assert text in why_kept(back, running=(left,))
+    assert planned(older, running=(left,)).decisions
+    assert planned(back, running=(replace(left, pool=GOOD),)).decisions
+    assert planned(back, running=(later,)).decisions
+    assert planned(back, running=(left,), evidence=(word,)).decisions
 
 
 def test_a_replacement_is_never_sent_into_a_pool_that_is_at_risk() -> None:
@@ -355,10 +432,35 @@ def test_a_person_needs_no_forecast_and_passes_no_protection() -> None:
 def test_a_warming_node_is_let_go_when_it_is_warm_or_its_time_is_over() -> None:
     young = serving("a", is_warming=True, launched_at=NOW - 7 * MINUTE)
     old = serving("b", is_warming=True, launched_at=NOW - 8 * MINUTE)
-    there = seen(young, old, serving("c"))
 
-    assert [one.node for one in decide(there, {}, (), (), QUICK).warmed] == ["b"]
-    assert [one.node for one in decide(there, {}, (), (), QUICK, warm={"a"}).warmed] == ["a", "b"]
+    assert tidied(young, old, serving("c")) == [
+        LiftWarming("b", "nobody says whether it is warm 8 min after launch")
+    ]
+    assert tidied(replace(young, warmth=Warmth.WARM)) == [LiftWarming("a", "it is warm")]
+
+
+def test_a_node_that_somebody_warms_waits_longer() -> None:
+    young = serving("a", is_warming=True, launched_at=NOW - 44 * MINUTE, warmth=Warmth.WARMING)
+    old = serving("b", is_warming=True, launched_at=NOW - 45 * MINUTE, warmth=Warmth.WARMING)
+
+    assert tidied(young, old) == [LiftWarming("b", "it was still warming 45 min after launch")]
+
+
+def test_marks_of_ours_that_no_hand_over_owns_are_taken_away() -> None:
+    marked = [
+        serving("a", is_cordoned=True, is_cordoned_by_us=True),
+        serving("b", is_held=True, is_held_by_us=True),
+        serving("c", is_cordoned=True),
+        serving("d", is_held=True),
+    ]
+    owner = replace(a_hand_over(State.SURGING), detail={"made": "claim-b"})
+
+    assert tidied(*marked) == [Uncordon("a"), Release("b")]
+    assert tidied(*marked, running=(owner,)) == []
+    assert tidied(*marked, running=(replace(owner, state=State.DONE),)) == [
+        Uncordon("a"),
+        Release("b"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from advisor.replacement.actions import Action, Retire
-from advisor.replacement.budgets import ENDS
-from advisor.replacement.deciding import Destination, decide
+from advisor.replacement.budgets import ENDS, SURGED
+from advisor.replacement.deciding import decide
 from advisor.replacement.machine import step
+from advisor.replacement.places import Destination
 from advisor.replacement.records import (
     Evidence,
     EvidenceKind,
@@ -21,14 +22,20 @@ from advisor.replacement.records import (
     Mechanism,
     PoolRisk,
 )
-from advisor.replacement.settings import GuardSettings
+from advisor.replacement.settings import Claims, GuardSettings
+from tests.support.market import a_pool
 from tests.support.replacement import BAD, BATCH, GOOD, LLM, MINUTE, SimulatedCluster, a_risk
 from warehouse.records import Pool
 
 NODES = ("a", "b", "c", "d", "e")
 PRECIOUS = ("0-held", "0-on-demand", "0-unmanaged")
 """Named so that they would be the first, were they not left alone."""
-CLAIM = {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "metadata": {"name": "gpu-g6"}}
+CLAIM = {
+    "apiVersion": "karpenter.sh/v1",
+    "kind": "NodeClaim",
+    "metadata": {"name": "gpu", "annotations": {"spotcast.io/held-by": "spotcast"}},
+}
+PLACES = [Destination(GOOD, CLAIM), Destination(a_pool("g6.2xlarge"), CLAIM)]
 UNBELIEVABLE = (
     None,
     a_risk(0.9, is_stale=True),
@@ -45,10 +52,10 @@ class KilledError(Exception):
 class Controller:
     """The order of the guard: a state is stored before its actions, an end after them."""
 
-    def __init__(self, cluster: SimulatedCluster, chosen: GuardSettings, *, claims: bool) -> None:
+    def __init__(self, cluster: SimulatedCluster, chosen: GuardSettings) -> None:
         self.cluster = cluster
         self.settings = chosen
-        self.destinations = {"gpu": [Destination(GOOD, CLAIM if claims else None)]}
+        self.destinations = dict.fromkeys((*NODES, *PRECIOUS), PLACES)
         self.stored: dict[str, HandOver] = {}
         self.fuel: int | None = None
 
@@ -68,7 +75,7 @@ class Controller:
             self.settings,
             destinations=self.destinations,
         )
-        for action in plan.warmed:
+        for action in plan.tidied:
             self.do(action)
         for decision in plan.decisions:
             new = decision.hand_over(snapshot.taken_at)
@@ -80,7 +87,7 @@ class Controller:
         if after.state not in ENDS:
             self.store(one, after)
         for action in actions:
-            if isinstance(action, Retire) and one.mechanism is Mechanism.SURGE:
+            if isinstance(action, Retire) and one.mechanism in SURGED:
                 assert not self.cluster.on(one.node), "retired before its pods had moved"
             self.do(action)
         self.store(one, after)
@@ -107,8 +114,12 @@ class Controller:
         return [one for one in self.stored.values() if one.state not in ENDS]
 
 
-def a_world(serving: int, *, warming: bool, karpenter: bool, claims: bool) -> Controller:
-    cluster = SimulatedCluster(has_warming=warming, has_karpenter=karpenter)
+def a_world(
+    serving: int, *, warming: bool, karpenter: bool, claims: Claims, launch_ticks: int
+) -> Controller:
+    cluster = SimulatedCluster(
+        has_warming=warming, has_karpenter=karpenter, launch_ticks=launch_ticks
+    )
     for name in NODES:
         cluster.add(name, managed=karpenter)
     cluster.add("0-held", managed=karpenter)
@@ -120,9 +131,12 @@ def a_world(serving: int, *, warming: bool, karpenter: bool, claims: bool) -> Co
     cluster.run(BATCH, "d", "0-on-demand", can_surge=False)
     lead = LeadTime(serving * MINUTE, MINUTE, 2 * MINUTE)
     chosen = GuardSettings(
-        lead_times={"aws": lead}, most_at_once=3, without_karpenter=not karpenter
+        lead_times={"aws": lead},
+        most_at_once=3,
+        without_karpenter=not karpenter,
+        claims=claims,
     )
-    return Controller(cluster, chosen, claims=claims)
+    return Controller(cluster, chosen)
 
 
 class HandOvers(RuleBasedStateMachine):
@@ -135,10 +149,19 @@ class HandOvers(RuleBasedStateMachine):
         serving=st.sampled_from([5, 15]),
         warming=st.booleans(),
         karpenter=st.sampled_from([True, True, False]),
-        claims=st.booleans(),
+        claims=st.sampled_from(Claims),
+        launch_ticks=st.sampled_from([0, 3]),
     )
-    def begin(self, *, serving: int, warming: bool, karpenter: bool, claims: bool) -> None:
-        self.world = a_world(serving, warming=warming, karpenter=karpenter, claims=claims)
+    def begin(
+        self, *, serving: int, warming: bool, karpenter: bool, claims: Claims, launch_ticks: int
+    ) -> None:
+        self.world = a_world(
+            serving,
+            warming=warming,
+            karpenter=karpenter,
+            claims=claims,
+            launch_ticks=launch_ticks,
+        )
         self.risks = {BAD: a_risk(0.9)}
 
     @rule(minutes=st.integers(1, 12))
@@ -178,6 +201,10 @@ class HandOvers(RuleBasedStateMachine):
     @rule(has=st.booleans())
     def capacity_comes_and_goes(self, *, has: bool) -> None:
         self.world.cluster.has_capacity = has
+
+    @rule(speaks=st.booleans())
+    def somebody_speaks_of_warmth(self, *, speaks: bool) -> None:
+        self.world.cluster.warmers = speaks
 
     @rule(allowed=st.integers(0, 4))
     def the_drift_budget_changes(self, allowed: int) -> None:

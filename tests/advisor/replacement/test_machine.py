@@ -14,6 +14,7 @@ from advisor.replacement.actions import (
     DeleteClaim,
     Evict,
     PreferToDelete,
+    PreferToKeep,
     Retire,
     Surge,
     Tell,
@@ -47,10 +48,13 @@ UNREADY: list[dict[str, Any]] = [
 POD = Pod("default", "llm-a", True, False, LLM)
 OLD = a_node("a", pods=(POD,))
 MANIFEST = {"kind": "NodeClaim", "metadata": {"name": "made"}}
+SECOND = {"kind": "NodeClaim", "metadata": {"name": "second"}}
+CLAIMS = {"manifests": json.dumps([MANIFEST, SECOND]), "made": "made"}
 DETAIL = {
     Mechanism.SURGE: {"surge": json.dumps({"Deployment/default/llm": 1})},
     Mechanism.SURGE_AND_EVICT: {"surge": json.dumps({"Deployment/default/llm": 1})},
-    Mechanism.CLAIM: {"manifest": json.dumps(MANIFEST), "made": "made"},
+    Mechanism.CLAIM: CLAIMS,
+    Mechanism.CLAIM_AND_SURGE: CLAIMS | {"surge": json.dumps({"Deployment/default/llm": 1})},
 }
 
 
@@ -191,14 +195,90 @@ def test_an_explicit_claim_stands_and_is_warm_before_the_old_node_is_retired() -
         new = replace(a_node("new", GOOD), claim="made", **unready)
         assert moved(begun.next, seen(OLD, new)) == Step(None)
     new = replace(a_node("new", GOOD), claim="made")
-    assert state_of(moved(begun.next, seen(OLD, new))) is State.RETIRING
+    placed = moved(begun.next, seen(OLD, new))
+    assert placed.next is not None
+    assert state_of(moved(placed.next, seen(OLD, new))) is State.RETIRING
 
 
-def test_a_claim_that_brings_no_node_in_time_is_taken_back() -> None:
-    late = moved(a_hand_over(State.SURGING, Mechanism.CLAIM, age=5 * MINUTE), seen(OLD))
+def test_a_claim_is_asked_for_until_it_shows() -> None:
+    asked = a_hand_over(State.SURGING, Mechanism.CLAIM, age=MINUTE / 4)
 
-    assert end_of(late) == State.ROLLED_BACK
-    assert done(late) == [DeleteClaim("made")]
+    assert done(moved(asked, seen(OLD))) == [CreateClaim(MANIFEST)]
+    assert done(moved(asked, replace(seen(OLD), claims={"made": False}))) == []
+
+
+def test_a_claim_that_finds_no_machine_gives_way_to_the_next_and_at_last_to_karpenter() -> None:
+    asked = a_hand_over(State.SURGING, Mechanism.CLAIM)
+    launched = replace(seen(OLD), claims={"made": True})
+    slow = a_hand_over(State.SURGING, Mechanism.CLAIM, age=15 * MINUTE)
+    assert moved(asked, launched) == Step(None)
+
+    for one, there in (
+        (asked, seen(OLD)),
+        (asked, replace(launched, claims={"made": False})),
+        (slow, launched),
+    ):
+        second = moved(one, there)
+        given_up = [DeleteClaim("made")] if there.claims else []
+        assert done(second) == [*given_up, CreateClaim(SECOND)]
+    assert second.next is not None
+    assert second.next.detail["made"] == "second"
+    again = replace(seen(OLD), taken_at=NOW + MINUTE / 2)
+    assert done(moved(second.next, again)) == [CreateClaim(SECOND)]
+
+    late = replace(seen(OLD), taken_at=NOW + MINUTE)
+    last = moved(second.next, late)
+    assert done(last) == [DeleteClaim("second")]
+    assert last.next is not None
+    assert state_of(moved(last.next, late)) is State.RETIRING
+
+
+def test_the_replica_comes_when_the_machine_of_the_claim_is_there_warm_or_not() -> None:
+    begun = moved(a_hand_over(State.PLANNED, Mechanism.CLAIM_AND_SURGE), seen(OLD))
+    assert done(begun) == [CreateClaim(MANIFEST)]
+    assert begun.next is not None
+    boots = replace(a_node("new", GOOD), claim="made", is_ready=False)
+    warms = replace(boots, is_ready=True, is_initialized=False, is_warming=True)
+
+    assert moved(begun.next, seen(OLD, boots)) == Step(None)
+    placed = moved(begun.next, seen(OLD, warms))
+    assert done(placed) == [Cordon("a"), Surge(LLM, 3)]
+    assert placed.next is not None
+    cordoned = replace(OLD, is_cordoned=True)
+    assert moved(placed.next, seen(cordoned, warms, surged=1, ready=2)) == Step(None)
+    handed = moved(placed.next, seen(cordoned, warms, surged=1, ready=3))
+    assert done(handed) == [PreferToDelete("default", "llm-a")]
+    assert handed.next is not None
+    assert state_of(moved(handed.next, seen(replace(cordoned, pods=()), warms))) is State.RETIRING
+
+
+def test_a_claim_that_is_not_there_yet_wants_no_replica_for_its_hand_over() -> None:
+    waiting = a_hand_over(State.SURGING, Mechanism.CLAIM_AND_SURGE, age=MINUTE / 4)
+    surging = a_hand_over(State.SURGING, Mechanism.SURGE, node="b")
+    other = replace(OLD, name="b", is_cordoned=True)
+
+    made = moved(surging, seen(OLD, other, ready=2), others=(waiting,))
+
+    assert done(made) == [Surge(LLM, 3)]
+
+
+def test_pods_that_came_before_the_cordon_are_moved_with_the_others() -> None:
+    empty = a_hand_over(State.SURGING, Mechanism.SURGE, surge="{}", serves="{}")
+    cordoned = replace(OLD, is_cordoned=True)
+    there = seen(cordoned)
+    stuck = Workload(LLM, 2, 2, can_surge=False)
+
+    wider = moved(empty, there)
+    assert done(wider) == [Surge(LLM, 3)]
+    back = moved(empty, replace(there, workloads={LLM: stuck}))
+    assert end_of(back) == State.ROLLED_BACK
+
+
+def test_a_pod_that_stays_after_all_is_no_longer_the_first_to_go() -> None:
+    marked = replace(OLD, is_cordoned=True, pods=(replace(POD, goes_first=True),))
+    late = a_hand_over(State.SURGING, Mechanism.SURGE, age=timedelta(hours=1), handed="yes")
+
+    assert PreferToKeep("default", "llm-a") in done(moved(late, seen(marked)))
 
 
 def test_a_claim_on_which_pods_stand_is_kept() -> None:
