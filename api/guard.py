@@ -177,7 +177,7 @@ class Guard:
     def _plan(self, standing: Standing, report: Report) -> None:
         facts = standing.facts
         known = [*report.open, *(one for one in report.steps if is_over(one)), *facts.recent]
-        plan = self._places.decide(standing.snapshot, facts.risks, standing.evidence, known)
+        plan = self._places.decide(standing.snapshot, facts, standing.evidence, known)
         report.kept = plan.kept
         self._tidy(plan, report)
         for decision in plan.decisions:

@@ -17,12 +17,21 @@ from advisor.replacement.records import (
     Snapshot,
     State,
 )
-from api.guard_risks import WindowOf, pool_risks, recent_evidence
+from api.guard_risks import (
+    FRESH_EVIDENCE,
+    REBALANCE_SIGNALS,
+    WindowOf,
+    pool_risks,
+    recent_evidence,
+)
 from api.skill import Judge, judge_of, recent_outcomes
 from warehouse.forecasts import newest_forecasts
 from warehouse.records import Pool, Replacement
-from warehouse.replacements import Done, advance, note_done, with_recent
+from warehouse.replacements import Done, advance, fates_of_machines, note_done, with_recent
 from warehouse.store import Warehouse
+
+SEEN_SINCE = timedelta(days=90)
+"""How far back it is looked at what became of machines that a cloud spoke of."""
 
 JUDGED_FOR = timedelta(minutes=30)
 """How long a verdict on the forecasts' skill stands: it rests on weeks of outcomes, and scoring
@@ -34,12 +43,17 @@ Lease = Callable[[], AbstractContextManager[Warehouse]]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the warehouse knows at one moment; ``recent`` are hand-overs that ended lately."""
+    """What the warehouse knows at one moment; ``recent`` are hand-overs that ended lately.
+
+    ``rebalance`` is how many machines a rebalance recommendation told of that were taken within
+    `FRESH_EVIDENCE`, and of how many that is known.
+    """
 
     running: list[HandOver]
     recent: list[HandOver]
     risks: dict[Pool, PoolRisk]
     evidence: list[Evidence]
+    rebalance: tuple[int, int] = (0, 0)
 
 
 def judged_by_outcomes(warehouse: Warehouse, now: datetime) -> Judge:
@@ -64,6 +78,7 @@ class Book:
         self._cool_down = cool_down
         self._judged_by = judged
         self._judged: tuple[datetime, Judge] | None = None
+        self._seen: tuple[datetime, tuple[int, int]] | None = None
 
     def facts(self, snapshot: Snapshot, now: datetime) -> Facts:
         """All that is known of the machines of the snapshot."""
@@ -75,6 +90,7 @@ class Book:
                 recent=[one for one in found if is_over(one)],
                 risks=self._risks(warehouse, pools, now),
                 evidence=recent_evidence(warehouse, snapshot.nodes, now),
+                rebalance=self._rebalance(warehouse, now),
             )
 
     def known(self, now: datetime) -> list[HandOver]:
@@ -106,6 +122,15 @@ class Book:
             return {}
         judge = self._judge(warehouse, now)
         return pool_risks(pools, forecasts, judge, self._window_of, now)
+
+    def _rebalance(self, warehouse: Warehouse, now: datetime) -> tuple[int, int]:
+        if self._seen is None or now - self._seen[0] > JUDGED_FOR:
+            since = now - SEEN_SINCE
+            fates = fates_of_machines(
+                warehouse, now, since, REBALANCE_SIGNALS, within=FRESH_EVIDENCE
+            )
+            self._seen = now, fates
+        return self._seen[1]
 
     def _judge(self, warehouse: Warehouse, now: datetime) -> Judge:
         if self._judged is None or now - self._judged[0] > JUDGED_FOR:

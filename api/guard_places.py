@@ -1,17 +1,16 @@
 """Where replacements may go, for nodes that are at risk: the market as the warehouse knows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from advisor.replacement.deciding import Plan, decide
 from advisor.replacement.places import Destination, Places
-from advisor.replacement.records import Evidence, HandOver, PoolRisk, Snapshot
-from advisor.replacement.settings import GuardSettings
+from advisor.replacement.records import Evidence, EvidenceKind, HandOver, Snapshot
+from advisor.replacement.settings import GuardSettings, precision_seen
 from api.answers import known_in
-from api.guard_book import Lease
+from api.guard_book import Facts, Lease
 from api.settings import Settings
-from warehouse.records import Pool
 
 MARKET_FOR = timedelta(minutes=5)
 """How long a market that was read is looked at again: forecasts are made several times an hour,
@@ -45,16 +44,24 @@ class PlaceFinder:
     def decide(
         self,
         snapshot: Snapshot,
-        risks: dict[Pool, PoolRisk],
+        facts: Facts,
         evidence: Sequence[Evidence],
         known: Sequence[HandOver],
     ) -> Plan:
         """What is to be replaced, and where to, as `advisor.replacement.deciding.decide`."""
-        plan = decide(snapshot, risks, evidence, known, self.judged)
+        judged = self._judged_by(facts)
+        plan = decide(snapshot, facts.risks, evidence, known, judged)
         if not plan.at_risk:
             return plan
         places = self.of(snapshot, plan.at_risk, snapshot.taken_at)
-        return decide(snapshot, risks, evidence, known, self.judged, destinations=places)
+        return decide(snapshot, facts.risks, evidence, known, judged, destinations=places)
+
+    def _judged_by(self, facts: Facts) -> GuardSettings:
+        """The settings, with how far the clouds are believed by what was seen of it."""
+        kind = EvidenceKind.REBALANCE
+        assumed = self.judged.precision.get(kind, 0.0)
+        seen = {kind: precision_seen(assumed, *facts.rebalance)}
+        return replace(self.judged, precision={**self.judged.precision, **seen})
 
     def _places(self, provider: str, region: str, now: datetime) -> Places:
         read_at, places = self._markets.get((provider, region), (None, None))

@@ -6,7 +6,7 @@ nothing is stored and the caller is told. So a controller that lost its lease ca
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -163,6 +163,37 @@ SAID_OF_MACHINES = """
 """
 
 
+FATES_OF_MACHINES = """
+    with word as (
+        select subject as machine, min(observed_at) as told_at
+        from signal
+        where list_contains($definitions, definition)
+            and subject is not null
+            and observed_at > $since
+            and observed_at <= $now - $within
+        group by subject
+    ),
+    fate as (
+        select
+            exists (
+                from machine_interruption
+                where node = machine
+                    and first_told_at > told_at - $within
+                    and first_told_at <= told_at + $within
+            ) as was_taken,
+            exists (
+                from exposure
+                where node = machine and ended_at > told_at and ended_at <= told_at + $within
+            ) as has_ended
+        from word
+    )
+    select
+        count(*) filter (was_taken) as taken,
+        count(*) filter (was_taken or not has_ended) as told
+    from fate
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """One line of the audit: what was done, or tried, for a hand-over."""
@@ -261,6 +292,23 @@ def said_of_machines(
     """
     given = {"definitions": list(definitions), "since": since, "now": now}
     return warehouse.ask(SAID_OF_MACHINES, given)
+
+
+def fates_of_machines(
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime,
+    definitions: Sequence[str],
+    within: timedelta,
+) -> tuple[int, int]:
+    """Of machines of which these signals told, how many were taken within a time; and how many.
+
+    The first signal of each machine since then counts. A machine that ended otherwise meanwhile
+    (scaled down, or replaced because of that very signal) is left out: nobody knows of it.
+    """
+    given = {"definitions": list(definitions), "since": since, "now": now, "within": within}
+    ((taken, told),) = warehouse.rows(FATES_OF_MACHINES, given)
+    return taken, told
 
 
 def _asked(now: datetime, since: datetime, node: str | None) -> dict[str, Any]:

@@ -32,7 +32,11 @@ PRECISION: Mapping[EvidenceKind, float] = {
 }
 """Share of such words after which the machine was in fact taken. All four are assumed: no public
 record links them to outcomes. Notices are near certain by the clouds' own documents, a rebalance
-recommendation is documented as best effort. Measure them where `spotcast watch` has both."""
+recommendation is documented as best effort; that one is corrected by what became of the machines
+(`precision_seen`), as far as `spotcast watch` saw it."""
+
+PRIOR_WORDS = 20
+"""So many words the assumed precision weighs against those whose end was seen; assumed."""
 
 DRAIN = timedelta(seconds=15)
 """How long a node of a GPU server drains beyond requests in flight; assumed."""
@@ -57,6 +61,11 @@ LIMITS: Mapping[State, timedelta] = {
 }
 """Surging fits the slowest published start (p95 34 min for a 32B model on Azure); retiring fits
 three of Karpenter's own attempts; draining is over when pods with long grace periods are gone."""
+
+
+def precision_seen(assumed: float, taken: int, told: int) -> float:
+    """The share of words that came true, drawn to what is assumed while few were seen."""
+    return (taken + PRIOR_WORDS * assumed) / (told + PRIOR_WORDS)
 
 
 class Claims(StrEnum):

@@ -89,7 +89,7 @@ def node_rows(
     there: Snapshot, facts: Facts, evidence: list[Evidence], places: PlaceFinder
 ) -> list[dict[str, Any]]:
     """One row per node, by name; a value that is unknown is None."""
-    plan = places.decide(there, facts.risks, evidence, [*facts.running, *facts.recent])
+    plan = places.decide(there, facts, evidence, [*facts.running, *facts.recent])
     verdicts = _verdicts(plan, facts.running)
     return [
         _row(there.nodes[name], there, facts, places.judged) | verdicts.get(name, {})

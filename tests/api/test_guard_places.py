@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor.karpenter.nodepool import NodePoolSettings, nodepool
-from advisor.replacement.records import Mechanism, PoolRisk, Snapshot
+from advisor.replacement.records import Evidence, EvidenceKind, Mechanism, Snapshot
 from advisor.replacement.settings import Claims, GuardSettings
+from api.guard_book import Facts
 from api.guard_places import MARKET_FOR, PlaceFinder
 from api.settings import settings_from
 from tests.support.guard import a_cluster, a_forecast, foretell
@@ -15,11 +16,11 @@ from tests.support.market import NOW, a_pool, a_price, a_shape
 from tests.support.offerings import offering
 from tests.support.replacement import a_risk
 from warehouse.frames import frames_of
-from warehouse.records import Pool, Record
+from warehouse.records import Record
 from warehouse.store import Warehouse
 
 BAD, GOOD = a_pool(), a_pool("g6.xlarge")
-RISKS: dict[Pool, PoolRisk] = {BAD: a_risk(0.9)}
+FACTS = Facts([], [], {BAD: a_risk(0.9)}, [])
 
 
 @dataclass
@@ -69,7 +70,7 @@ def test_a_node_at_risk_is_told_where_its_replacement_should_go(warehouse: Wareh
     never = GuardSettings(claims=Claims.NEVER)
     finder = PlaceFinder(shop.take, settings_from({}), never)
 
-    (made,) = finder.decide(seen("a"), RISKS, [], []).decisions
+    (made,) = finder.decide(seen("a"), FACTS, [], []).decisions
 
     assert made.destinations == (GOOD,)
     assert "good now: g6.xlarge use1-az4 (0.4 USD/h, risk" in made.reason
@@ -79,7 +80,7 @@ def test_claims_go_to_the_best_place(warehouse: Warehouse) -> None:
     always = GuardSettings(claims=Claims.ALWAYS)
     finder = PlaceFinder(stocked(warehouse).take, settings_from({}), always)
 
-    (made,) = finder.decide(seen("a"), RISKS, [], []).decisions
+    (made,) = finder.decide(seen("a"), FACTS, [], []).decisions
 
     assert made.mechanism is Mechanism.CLAIM
     assert '"g6.xlarge"' in made.detail["manifests"]
@@ -91,13 +92,13 @@ def test_the_market_is_read_when_a_node_is_at_risk_and_not_at_each_look(
     shop = stocked(warehouse)
     finder = PlaceFinder(shop.take, settings_from({}), GuardSettings())
 
-    finder.decide(seen("a"), {}, [], [])
+    finder.decide(seen("a"), replace(FACTS, risks={}), [], [])
     assert shop.opened == 0
     for minutes in (0, 4):
         there = replace(seen("a"), taken_at=NOW + timedelta(minutes=minutes))
-        finder.decide(there, RISKS, [], [])
+        finder.decide(there, FACTS, [], [])
     assert shop.opened == 1
-    finder.decide(replace(seen("a"), taken_at=NOW + 2 * MARKET_FOR), RISKS, [], [])
+    finder.decide(replace(seen("a"), taken_at=NOW + 2 * MARKET_FOR), FACTS, [], [])
     assert shop.opened == 2
 
 
@@ -105,7 +106,24 @@ def test_a_forecast_that_is_stale_names_no_place(warehouse: Warehouse) -> None:
     shop = stocked(warehouse, forecast_age=timedelta(hours=3))
     finder = PlaceFinder(shop.take, settings_from({}), GuardSettings())
 
-    (made,) = finder.decide(seen("a"), RISKS, [], []).decisions
+    (made,) = finder.decide(seen("a"), FACTS, [], []).decisions
 
     assert made.destinations == ()
     assert "good now" not in made.reason
+
+
+def test_a_rebalance_recommendation_is_believed_by_what_became_of_the_last_ones(
+    warehouse: Warehouse,
+) -> None:
+    finder = PlaceFinder(stocked(warehouse).take, settings_from({}), GuardSettings())
+    said = [Evidence("a", EvidenceKind.REBALANCE, NOW)]
+
+    def reason(taken: int, told: int) -> str:
+        facts = replace(FACTS, risks={}, rebalance=(taken, told))
+        plan = finder.decide(seen("a"), facts, said, [])
+        return [*plan.decisions, *plan.kept][0].reason
+
+    assert "rebalance_recommendation (right in 30 %)" in reason(0, 0)
+    assert "not above the 20 %" in reason(0, 30)
+    assert "rebalance_recommendation (right in 12 %)" in reason(0, 30)
+    assert "rebalance_recommendation (right in 65 %)" in reason(20, 20)

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 from advisor.replacement.records import State
 from tests.support.market import NOW, a_pool, a_price
 from warehouse.frames import frames_of
-from warehouse.records import Replacement
+from warehouse.records import (
+    EndedBy,
+    Exposure,
+    Interruption,
+    InterruptionKind,
+    Replacement,
+    Signal,
+)
 from warehouse.replacements import (
     ENDS,
     TWO,
     Done,
     advance,
     audit,
+    fates_of_machines,
     history,
     note_done,
     running,
@@ -179,3 +187,37 @@ def test_of_two_controllers_only_one_takes_each_step(steps: list[tuple[str, bool
             last = order[0]
         told = transitions(warehouse, at(99), NOW)
         assert told["sequence"].to_list() == list(range(1, len(steps) + 2))
+
+
+def test_what_became_of_machines_that_a_signal_told_of_is_counted(warehouse: Warehouse) -> None:
+    word = "aws.rebalance_recommendation"
+    told = [
+        Signal(a_pool(), at(minutes), word, 1.0, 1.0, "aws.eventbridge", subject=node)
+        for node, minutes in (
+            *(("taken", 0), ("taken", 5), ("kept", 0), ("scaled-down", 0), ("late", 0)),
+            ("young", 50),
+        )
+    ]
+    lost = [
+        Interruption(
+            *("aws", "us-east-1", None, None, node, InterruptionKind.ANNOUNCED, at(minutes)),
+            *(120.0, "aws.eventbridge", at(minutes)),
+        )
+        for node, minutes in (("taken", 10), ("late", 40), ("unsaid", 10))
+    ]
+    ended = [
+        Exposure(
+            *("aws", "us-east-1", "use1-az4", "g5.xlarge", node, at(-60), at(4), at(5)),
+            *(EndedBy.USER, "terminated", "aws.instances"),
+        )
+        for node in ("scaled-down",)
+    ]
+    with warehouse.transaction():
+        for table, frame in frames_of(warehouse, [*told, *lost, *ended]):
+            warehouse.append(table, frame)
+
+    found = fates_of_machines(warehouse, at(60), at(-60), [word], within=15 * MINUTE)
+
+    assert found == (1, 3)
+    assert fates_of_machines(warehouse, at(60), at(1), [word], within=15 * MINUTE) == (1, 1)
+    assert fates_of_machines(warehouse, at(60), at(-60), ["other"], within=MINUTE) == (0, 0)
