@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from advisor import Demand, Hazard, Policy, rank
 from advisor.karpenter.labels import AWS, RETIRE
 from advisor.karpenter.nodeclaim import node_claim
-from advisor.karpenter.nodeoverlay import OverlaySettings, Premium, node_overlays
+from advisor.karpenter.nodeoverlay import OverlaySettings, node_overlays, premium
 from advisor.karpenter.nodepool import NodePoolSettings, nodepool
 from advisor.offerings import on_demand
 from tests.support.control_plane import missing
@@ -87,9 +88,13 @@ def test_a_nodepool_of_another_provider_brings_a_node_as_well(cluster: Rig, prov
     assert bought(cluster) == [in_pool(ELSEWHERE[provider])]
 
 
-def test_overlays_make_it_buy_what_is_cheapest_with_the_risk(cluster: Rig) -> None:
+def test_with_overlays_it_buys_the_pool_that_the_ranking_puts_first(cluster: Rig) -> None:
     now = datetime.now(UTC)
-    premiums = [Premium(CHEAP, 0.8), Premium(MIDDLE, 0.0), Premium(DEAR, 0.1)]
+    hazards = {CHEAP.pool: hourly(0.5), MIDDLE.pool: hourly(0.02), DEAR.pool: hourly(0.001)}
+    ranked = rank(POOLS, hazards, Demand(gpus=1, interruption_cost_usd=4.0), Policy()).ranked
+    premiums = [premium(one.offering, one.cost_usd_per_hour) for one in ranked]
+    first = ranked[0].offering
+    assert first != CHEAP
     overlays = node_overlays(
         premiums,
         OverlaySettings("risk"),
@@ -102,8 +107,13 @@ def test_overlays_make_it_buy_what_is_cheapest_with_the_risk(cluster: Rig) -> No
 
     serve(cluster, 1)
 
-    assert len(found_overlays(cluster)) == 2
-    assert bought(cluster) == [in_pool(MIDDLE)]
+    assert bought(cluster) == [in_pool(first)]
+
+
+def hourly(per_hour: float) -> Hazard:
+    """A published rate, known now."""
+    now = datetime.now(UTC)
+    return Hazard(per_hour, per_hour, per_hour, 0.0, 1.0, "test.rate", "test", now)
 
 
 def found_overlays(cluster: Rig) -> list[Manifest]:
