@@ -1,7 +1,7 @@
 """``spotcast forecast``: score every pool at every horizon, and store what was said."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from advisor.risk.shifts import shifts_of
 from advisor.risk.signal_conversions import DEFINITIONS as SIGNAL_DEFINITIONS
 from advisor.risk.signal_fitting import fit_offsets
 from api.errors import EXIT_FAILED, NoAnswerError
-from api.options import Output, Provider
+from api.options import Output, Provider, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.progress import Stage, stages
@@ -47,15 +47,6 @@ GRADE_COLUMNS = (
     Column("forecasts", "FORECASTS", COUNT, is_right=True),
     Column("new", "NEW", COUNT, is_right=True),
 )
-
-
-def moment(text: str) -> datetime:
-    """A time as ISO 8601, UTC if it names no zone."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time: write 2026-11-24T09:00:00Z") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
