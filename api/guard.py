@@ -37,7 +37,6 @@ from advisor.replacement.actions import (
     Unretire,
     Unsurge,
 )
-from advisor.replacement.deciding import Plan
 from advisor.replacement.machine import step
 from advisor.replacement.records import (
     Evidence,
@@ -49,6 +48,7 @@ from advisor.replacement.records import (
 )
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.stages import calmed, entered
+from advisor.replacement.tidying import unowned
 from api.guard_book import Book, Facts, is_over
 from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report
@@ -152,6 +152,7 @@ class Guard:
                 if one.replacement_id == replacement_id:
                     others = [two for two in running if two != one]
                     self._move(one, others, standing, report)
+                    self._tidy(unowned(standing.snapshot, [*report.open, *others]), report)
         return report
 
     def _standing(self, now: datetime) -> Standing:
@@ -179,7 +180,7 @@ class Guard:
         known = [*report.open, *(one for one in report.steps if is_over(one)), *facts.recent]
         plan = self._places.decide(standing.snapshot, facts, standing.evidence, known)
         report.kept = plan.kept
-        self._tidy(plan, report)
+        self._tidy(plan.tidied, report)
         for decision in plan.decisions:
             one = self._begun(decision.hand_over(standing.snapshot.taken_at))
             report.planned.append(one)
@@ -196,10 +197,10 @@ class Guard:
             return one
         return replace(one, detail={**one.detail, ADVISED: "yes"})
 
-    def _tidy(self, plan: Plan, report: Report) -> None:
-        """Lift our taint off new nodes, and take away marks of ours that no hand-over owns."""
-        if self._mode is Mode.ACT and plan.tidied and self._may_go_on():
-            self._do(None, plan.tidied, report)
+    def _tidy(self, actions: Sequence[Action], report: Report) -> None:
+        """Do what is of no hand-over: lift our taint, take away marks that none owns."""
+        if self._mode is Mode.ACT and actions and self._may_go_on():
+            self._do(None, actions, report)
 
     def _move(
         self, one: HandOver, waiting: Iterable[HandOver], standing: Standing, report: Report

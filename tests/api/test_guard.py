@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from advisor.cluster import ClusterRefusedError, ClusterUnavailableError, DisruptionBlockedError
-from advisor.replacement.actions import Retire, Tell
+from advisor.replacement.actions import Release, Retire, Tell, Uncordon
 from advisor.replacement.records import Evidence, EvidenceKind, State
 from advisor.replacement.settings import GuardSettings
 from advisor.risk.verification import Verdict
@@ -370,6 +370,29 @@ def test_a_person_s_hand_over_is_not_taken_back_by_a_good_forecast(store: Wareho
     settle(guard, cluster)
 
     assert ends(store) == [("a", "done")]
+
+
+def test_marks_that_no_hand_over_owns_are_taken_away_by_whoever_is_at_work(
+    store: Warehouse,
+) -> None:
+    cluster = a_cluster("a", "b")
+    cluster.nodes["b"] = replace(
+        cluster.nodes["b"],
+        is_spot=False,
+        is_cordoned=True,
+        is_cordoned_by_us=True,
+        is_held_by_us=True,
+    )
+    guard = a_guard(store, cluster)
+    wanted = hand_over_of(cluster.snapshot(NOW), "a", "kernel update", [], NOWHERE)
+    assert guard.start(wanted)
+
+    guard.drive(wanted.replacement_id)
+
+    assert Uncordon("b") in cluster.log
+    assert Release("b") in cluster.log
+    lines = audit(store, NOW + LATER, NOW - LATER)
+    assert "release" in lines["action"].to_list()
 
 
 def test_a_person_is_refused_a_node_that_must_not_be_touched() -> None:
