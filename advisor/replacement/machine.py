@@ -8,7 +8,7 @@ that is ours.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor.replacement.actions import (
@@ -47,7 +47,14 @@ from advisor.replacement.stages import (
     is_replaced,
     undone,
 )
-from advisor.replacement.surging import HANDED, is_left, is_served, is_spare, replicas_for
+from advisor.replacement.surging import (
+    HANDED,
+    is_left,
+    is_served,
+    is_settled,
+    is_spare,
+    replicas_for,
+)
 
 __all__ = ["RETIRE_VALUE", "Step", "step"]
 
@@ -166,11 +173,23 @@ def _wait_for_replicas(look: _Look, node: GuardedNode) -> Step:
         # would ever take the old pods, and the other would wait for theirs.
         # They are taken only while their successors serve, which the cloud may have ended.
         may_evict = not replicas and is_spare(one, look.others, look.snapshot)
+        if not replicas and not may_evict and is_settled(one, look.snapshot):
+            return _surge_again(look, node)
         evicted = tuple(Evict(pod.namespace, pod.name) for pod in node.pods) if may_evict else ()
         return _stay(look, (*_cordoned(node), *_preferred(node), *replicas, *evicted))
     if one.mechanism is Mechanism.SURGE_AND_EVICT:
         return _enter(look, node, State.DRAINING)
     return _retire(look, node)
+
+
+def _surge_again(look: _Look, node: GuardedNode) -> Step:
+    """The scale-down took another pod than the old one: a kill kept it from being marked."""
+    one = look.one
+    detail = {key: word for key, word in one.detail.items() if key != HANDED}
+    after = changed(replace(one, detail=detail), look.snapshot.taken_at)
+    moved = _Look(after, node, look.snapshot, look.risk, look.settings, look.others)
+    said = f"Node {node.name}: what was to replace its pods is gone; it is asked for again"
+    return Step(after, _asked(moved, node), (said,))
 
 
 def _wait_for_karpenter(look: _Look, node: GuardedNode) -> Step:

@@ -14,6 +14,7 @@ from collector.providers.kubernetes import nodes
 from tests.support.control_plane import ControlPlane, missing, running
 from tests.support.crd import FOLDER as CRDS
 from tests.support.karpenter import CRD_FOLDER, PROVIDERS
+from tests.support.stage import Stage, staged
 from tests.support.watched import WATCH_SECONDS, Run, as_account, documented, grant, run_as
 from warehouse.runs import RunResult
 from warehouse.store import Warehouse
@@ -40,6 +41,13 @@ def control_plane(_binaries: None, tmp_path: Path) -> Iterator[ControlPlane]:
     """An API server of one test's own, with nothing in it."""
     with running(tmp_path / "plane") as plane:
         yield plane
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A whole cluster of one test's own, with a service and a warehouse."""
+    with staged(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session", params=PROVIDERS)

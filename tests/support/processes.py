@@ -62,6 +62,28 @@ class Program:
                 raise NotStartedError(self._said(f"was not ready after {seconds:g} s"))
             time.sleep(POLL_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def send(self, how: signal.Signals) -> None:
+        """Send it a signal, and do not wait for what comes of it."""
+        self._process.send_signal(how)
+
+    def ended(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs after so many seconds.
+        """
+        return self._process.wait(seconds)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it, with force if it does not go by itself; nothing if it has ended."""
         if self._process.poll() is None:
