@@ -11,10 +11,11 @@ import gc
 import json
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,7 @@ from advisor.kubernetes_actions import EVENTS_NAMESPACE, Acting
 from advisor.kubernetes_api import CONFLICT, HOW, UNAUTHORIZED, Answer, KubeApi, good
 from advisor.kubernetes_evidence import EVENTS, each_once, evidence_in
 from advisor.kubernetes_lease import Leases
-from advisor.kubernetes_snapshot import KARPENTER, Seen, look
+from advisor.kubernetes_snapshot import KARPENTER, STANDING, Seen, look
 from advisor.kubernetes_surges import Surges
 from advisor.planning.merge import FIELD_MANAGER
 from advisor.replacement.actions import Action
@@ -47,14 +48,31 @@ from advisor.replacement.records import Evidence, Snapshot
 if TYPE_CHECKING:
     import kr8s
 
-INSTALL = "kr8s is not installed: pip install 'spotcast[kubernetes]'"
+INSTALL = "kr8s or msgspec is not installed: pip install 'spotcast[kubernetes]'"
 
 TIMEOUT_SECONDS = 30.0
 """How long one request may take: the API server's webhooks have at most 30 s."""
 
 
+_PODS, _NODES = ("v1", "pods"), ("v1", "nodes")
+AHEAD: Mapping[tuple[str, str], tuple[tuple[str, str], Mapping[str, Any]]] = {
+    (KARPENTER, "nodeclaims"): (_PODS, {"params": {"fieldSelector": STANDING}}),
+    _PODS: (_NODES, {"params": {}}),
+}
+"""The long lists of a look, in order: which follows upon which, and how it is asked for."""
+
+
 def _utc() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An answer as it came over the wire, packed: what is not read yet takes little room."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(repr=False)
 
 
 class KubernetesCluster:
@@ -84,6 +102,8 @@ class KubernetesCluster:
         self._runner = asyncio.Runner()
         self._api: kr8s.Api | None = None
         self._left: list[Path] = []
+        self._is_looking = False
+        self._ahead: dict[tuple[str, str], asyncio.Task[_Sent]] = {}
         self._kube = KubeApi(self._ask, sleep=sleep)
         self._leases = Leases(self._kube, namespace)
         self._surges = Surges(self._kube, namespace)
@@ -158,8 +178,13 @@ class KubernetesCluster:
     def snapshot(self, now: datetime) -> Snapshot:
         """The nodes with what stands on them, NodePools and workloads; ``now`` is when."""
         before, services = self._seen or Seen(), self._surges.of_services()
-        with _collector_at_rest():
-            snapshot, self._seen = look(self._kube, now, before, services)
+        self._is_looking = True
+        try:
+            with _collector_at_rest():
+                snapshot, self._seen = look(self._kube, now, before, services)
+        finally:
+            self._is_looking = False
+            self._drop_ahead()
         self._acting.uids = self._seen.uids
         self._acting.replicas = {
             name: one.replicas - one.surged_by for name, one in snapshot.workloads.items()
@@ -194,26 +219,58 @@ class KubernetesCluster:
 
     def _ask(self, method: str, version: str, path: str, **given: Any) -> Answer:
         """Status and JSON of one call; an expired login is renewed once."""
+        asked = (version, path) if method == "GET" else None
         try:
-            answer = self._runner.run(self._call(method, version, path, **given))
-            if answer.status == UNAUTHORIZED:
+            sent = self._runner.run(self._with_next(asked, method, version, path, **given))
+            if sent.status == UNAUTHORIZED:
+                self._drop_ahead()
                 self._runner.run(self._forget())
-                answer = self._runner.run(self._call(method, version, path, **given))
+                sent = self._runner.run(self._call(method, version, path, **given))
         except (httpx.TransportError, TimeoutError) as error:
             what = str(error) or type(error).__name__
             raise ClusterUnavailableError(f"the API server does not answer: {what}") from error
-        return answer
+        return _read(sent)
 
-    async def _call(self, method: str, version: str, path: str, **given: Any) -> Answer:
+    async def _with_next(
+        self, asked: tuple[str, str] | None, method: str, version: str, path: str, **given: Any
+    ) -> _Sent:
+        """The answer, by a request that is on its way already if there is one.
+
+        The next list of `AHEAD` is asked for, so that the server makes it while this one is read.
+        """
+        under_way = self._ahead.pop(asked, None) if asked else None
+        after, wanted = AHEAD.get(asked, (None, {})) if asked and self._is_looking else (None, {})
+        if after and after not in self._ahead:
+            self._ahead[after] = asyncio.create_task(self._call("GET", *after, **wanted))
+        return await (under_way or self._call(method, version, path, **given))
+
+    def _drop_ahead(self) -> None:
+        """Let go of what was asked for ahead and is not wanted any more."""
+        left, self._ahead = list(self._ahead.values()), {}
+        for task in left:
+            task.cancel()
+        if left:
+            self._runner.run(_ended(left))
+
+    async def _call(self, method: str, version: str, path: str, **given: Any) -> _Sent:
         import kr8s  # noqa: PLC0415 - optional, and found to be there by _opened
 
         api = self._api or await self._opened()
         self._api = api
+        headers = {"accept-encoding": "gzip", **given.pop("headers", {})}
         try:
             async with api.call_api(
-                method, version=version, url=path, raise_for_status=False, **given
+                method,
+                version=version,
+                url=path,
+                raise_for_status=False,
+                stream=True,
+                headers=headers,
+                **given,
             ) as response:
-                return _read(response)
+                # A response that was read at once keeps what it read, as long as its cycle lives.
+                pieces = [piece async for piece in response.aiter_raw()]
+                return _Sent(response.status_code, response.headers, b"".join(pieces))
         except kr8s.APITimeoutError as error:
             raise TimeoutError(f"no answer within {self._timeout_seconds:g} s") from error
 
@@ -222,6 +279,8 @@ class KubernetesCluster:
             import kr8s  # noqa: PLC0415 - optional
         except ImportError as error:
             raise ClusterDeniedError(INSTALL) from error
+        if find_spec("msgspec") is None:
+            raise ClusterDeniedError(INSTALL)
         api = kr8s.Api(bypass_factory=True, kubeconfig=self._kubeconfig, **self._found_by)
         api.timeout = self._timeout_seconds
         auth: Any = api.auth
@@ -263,6 +322,10 @@ class KubernetesCluster:
                 self._left.pop().unlink()
 
 
+async def _ended(tasks: Sequence[asyncio.Task[_Sent]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @contextmanager
 def _collector_at_rest() -> Generator[None]:
     """Without Python's collector of cycles: it would walk each page again while it is parsed.
@@ -278,19 +341,19 @@ def _collector_at_rest() -> Generator[None]:
             gc.enable()
 
 
-def _read(response: httpx.Response) -> Answer:
+def _read(sent: _Sent) -> Answer:
     """The JSON object of an answer; text that is none (a proxy's page) as its message."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    wait = response.headers.get("retry-after", "")
+    from advisor.kubernetes_json import read, unpacked  # noqa: PLC0415 - its msgspec is optional
+
+    text = unpacked(sent.body) if "content-encoding" in sent.headers else sent.body
+    body = read(text)
+    wait = sent.headers.get("retry-after", "")
     answer = Answer(
-        response.status_code,
-        body if isinstance(body, dict) else {"message": response.text[:200]},
+        sent.status,
+        {"message": text[:200].decode(errors="replace")} if body is None else body,
         float(wait) if wait.isdigit() else None,
     )
-    if answer.is_good and not isinstance(body, dict):
+    if answer.is_good and body is None:
         # Half an answer, or a page of somebody in between, is none.
         return replace(answer, status=502)
     return answer

@@ -5,7 +5,7 @@ objects of a cluster stands on `KubeApi`.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,8 +20,6 @@ from advisor.cluster import (
 HOW = "name a kubeconfig with --kubeconfig or KUBECONFIG, and a context with --context"
 ROLES = "docs/plan.md and deploy/rbac have the ClusterRoles"
 
-PAGE_SIZE = 500
-"""kubectl's own size of a page."""
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE = 401, 403, 404, 409, 410
 UNPROCESSABLE, TOO_MANY, INTERNAL_ERROR = 422, 429, 500
 
@@ -97,8 +95,11 @@ class KubeApi:
 
     def pages(
         self, version: str, resource: str, subject: str | None = None, **given: Any
-    ) -> Iterator[list[Manifest]]:
-        """A list, page by page, so that no more than one page of raw objects is held.
+    ) -> Iterator[Collection[Manifest]]:
+        """A list, in as many pages as the server gives it in.
+
+        None are asked for: without ``limit`` the server answers from memory, as fresh as with it,
+        and for a fifth of the work (v1.31 and later).
 
         Raises:
             ClusterError: the cluster does not tell, or changed too fast to be read.
@@ -106,8 +107,7 @@ class KubeApi:
         selection = given.pop("params", {})
         after = ""
         while True:
-            asked = {"limit": str(PAGE_SIZE), **selection}
-            asked |= {"continue": after} if after else {}
+            asked = {**selection, "continue": after} if after else selection
             answer = self.ask("GET", version, resource, params=asked, **given)
             if answer.status == GONE:
                 what = f"{subject or resource}: the list was outdated before it was read; try again"

@@ -85,8 +85,8 @@ def look(
 ) -> tuple[Snapshot, Seen]:
     """The cluster as it is; ``before`` is what the last look left, ``of_services`` our surges."""
     seen = Seen(replica_sets=before.replica_sets)
-    claims = _claims(api, seen)
     workloads = _workloads(api, of_services)
+    claims = _claims(api, seen)
     standing_on = _pods(api, workloads, now, seen)
     nodes = {
         one.name: one

@@ -122,11 +122,14 @@ class Guard:
         report.is_leader = self._leads(anew=True)
         if report.is_leader:
             standing = self._standing(now)
-            left = deque(standing.facts.running)
-            while left and self._may_go_on():
-                self._move(left.popleft(), left, standing, report)
-            report.open += left
-            self._plan(standing, report)
+            try:
+                left = deque(standing.facts.running)
+                while left and self._may_go_on():
+                    self._move(left.popleft(), left, standing, report)
+                report.open += left
+                self._plan(standing, report)
+            finally:
+                self._note()
         report.seconds = time.perf_counter() - began
         return report
 
@@ -151,8 +154,11 @@ class Guard:
             for one in running:
                 if one.replacement_id == replacement_id:
                     others = [two for two in running if two != one]
-                    self._move(one, others, standing, report)
-                    self._tidy(unowned(standing.snapshot, [*report.open, *others]), report)
+                    try:
+                        self._move(one, others, standing, report)
+                        self._tidy(unowned(standing.snapshot, [*report.open, *others]), report)
+                    finally:
+                        self._note()
         return report
 
     def _standing(self, now: datetime) -> Standing:
@@ -186,10 +192,9 @@ class Guard:
             report.planned.append(one)
             if self._mode is Mode.OBSERVE or not self._may_go_on():
                 continue
-            if self._book.advance(None, one):
+            if self._advance(None, one):
                 report.steps.append(one)
                 self._done(one, "decided", f"Node {one.node}", report, detail=self._mode.value)
-                self._note()
                 self._move(one, [], standing, report)
 
     def _begun(self, one: HandOver) -> HandOver:
@@ -257,9 +262,15 @@ class Guard:
         """Store the step; False if another process has taken one from there."""
         if after == one:
             return True
-        is_ours = self._book.advance(one, after)
+        is_ours = self._advance(one, after)
         if is_ours and after.state is not one.state:
             report.steps.append(after)
+        return is_ours
+
+    def _advance(self, before: HandOver | None, after: HandOver) -> bool:
+        """Store the step, and before it in the audit what has been done so far."""
+        is_ours = self._book.advance(before, after, self._unnoted)
+        self._unnoted = []
         return is_ours
 
     def _do(self, one: HandOver | None, actions: Sequence[Action], report: Report) -> bool:
@@ -268,30 +279,27 @@ class Guard:
         Raises:
             ClusterUnavailableError: there is no use in going on with others either.
         """
-        try:
-            for action in actions:
-                name, subject = action_text(action)
-                if not self._leads():
+        for action in actions:
+            name, subject = action_text(action)
+            if not self._leads():
+                return False
+            try:
+                self._cluster.do(action)
+            except DisruptionBlockedError as error:
+                detail = str(error)
+                self._done(one, name, subject, report, outcome="blocked", detail=detail)
+                continue
+            except ClusterError as error:
+                self._done(one, name, subject, report, outcome="failed", detail=str(error))
+                if isinstance(error, ClusterUnavailableError):
+                    raise
+                report.errors.append(error)
+                # An Event that cannot be written holds nothing up.
+                if not isinstance(action, Tell):
                     return False
-                try:
-                    self._cluster.do(action)
-                except DisruptionBlockedError as error:
-                    detail = str(error)
-                    self._done(one, name, subject, report, outcome="blocked", detail=detail)
-                    continue
-                except ClusterError as error:
-                    self._done(one, name, subject, report, outcome="failed", detail=str(error))
-                    if isinstance(error, ClusterUnavailableError):
-                        raise
-                    report.errors.append(error)
-                    # An Event that cannot be written holds nothing up.
-                    if not isinstance(action, Tell):
-                        return False
-                    continue
-                why = action.why if isinstance(action, LiftWarming) else None
-                self._done(one, name, subject, report, detail=why)
-        finally:
-            self._note()
+                continue
+            why = action.why if isinstance(action, LiftWarming) else None
+            self._done(one, name, subject, report, detail=why)
         return True
 
     def _done(

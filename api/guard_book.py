@@ -98,9 +98,14 @@ class Book:
         with self._take() as warehouse:
             return [_hand_over(one) for one in with_recent(warehouse, now - self._cool_down)]
 
-    def advance(self, before: HandOver | None, after: HandOver) -> bool:
-        """Note a step; False if the hand-over is no longer where it was read."""
+    def advance(self, before: HandOver | None, after: HandOver, done: Sequence[Done] = ()) -> bool:
+        """Note a step; False if the hand-over is no longer where it was read.
+
+        ``done`` was done before it, and is added to the audit: the file is opened but once.
+        """
         with self._take() as warehouse:
+            if done:
+                note_done(warehouse, done)
             return advance(warehouse, _row(before) if before else None, _row(after))
 
     def note(self, done: Sequence[Done]) -> None:

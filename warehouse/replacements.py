@@ -242,9 +242,12 @@ def advance(warehouse: Warehouse, before: Replacement | None, after: Replacement
 def note_done(warehouse: Warehouse, done: Sequence[Done]) -> None:
     """Add lines to the audit, all or none, under the newest transition of their hand-overs."""
     with warehouse.transaction():
+        sequences: dict[str, int] = {}
         for one in done:
-            found = warehouse.rows(LAST, {"replacement_id": one.replacement_id})
-            sequence = int(found[0][-1]) if found else 0
+            if one.replacement_id not in sequences:
+                found = warehouse.rows(LAST, {"replacement_id": one.replacement_id})
+                sequences[one.replacement_id] = int(found[0][-1]) if found else 0
+            sequence = sequences[one.replacement_id]
             warehouse.execute(INSERT_ACTION, asdict(one) | {"sequence": sequence})
 
 

@@ -57,6 +57,7 @@ from advisor.replacement.surging import (
     Shares,
     is_left,
     is_served,
+    is_settled,
     is_spare,
     later,
     replicas_for,
@@ -201,6 +202,8 @@ def _wait_for_replicas(look: _Look, node: GuardedNode) -> Step:
         # would ever take the old pods, and the other would wait for theirs.
         # They are taken only while their successors serve, which the cloud may have ended.
         may_evict = not replicas and is_spare(one, look.others, look.snapshot)
+        if not replicas and not may_evict and is_settled(one, look.snapshot):
+            return _surge_again(look, node)
         evicted = tuple(Evict(pod.namespace, pod.name) for pod in node.pods) if may_evict else ()
         return _stay(look, (*_cordoned(node), *_preferred(node), *replicas, *evicted))
     if one.mechanism is Mechanism.SURGE_AND_EVICT:
@@ -215,6 +218,15 @@ def _wider(look: _Look, node: GuardedNode, there: Shares) -> Step:
     wider = {SHARES: written(there), SERVES: written(there)}
     after = changed(look.one, look.snapshot.taken_at, **wider)
     return Step(after, _asked(look.moved(after), node))
+
+
+def _surge_again(look: _Look, node: GuardedNode) -> Step:
+    """The scale-down took another pod than the old one: a kill kept it from being marked."""
+    one = look.one
+    detail = {key: word for key, word in one.detail.items() if key != HANDED}
+    after = changed(replace(one, detail=detail), look.snapshot.taken_at)
+    said = f"Node {node.name}: what was to replace its pods is gone; it is asked for again"
+    return Step(after, _asked(look.moved(after), node), (said,))
 
 
 def _wait_for_karpenter(look: _Look, node: GuardedNode) -> Step:

@@ -96,10 +96,13 @@ def is_served(one: HandOver, others: Sequence[HandOver], snapshot: Snapshot) -> 
     A scale-down takes pods that are not Ready before any other, and with them the replicas that
     another hand-over waits for: so none begins before all are.
     """
+    return is_settled(one, snapshot) and is_spare(one, others, snapshot)
+
+
+def is_settled(one: HandOver, snapshot: Snapshot) -> bool:
+    """Whether all pods that its workloads ask for at this moment are Ready."""
     found = [snapshot.workloads.get(name) for name in shares(one)]
-    if any(workload and workload.ready < workload.replicas for workload in found):
-        return False
-    return is_spare(one, others, snapshot)
+    return all(workload is None or workload.ready >= workload.replicas for workload in found)
 
 
 def is_spare(one: HandOver, others: Sequence[HandOver], snapshot: Snapshot) -> bool:

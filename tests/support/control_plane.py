@@ -4,12 +4,15 @@ TLS with an authority of its own, RBAC on, one folder for everything it writes. 
 controller and no scheduler: what is put there stays as it is. `tests.support.rig` adds those.
 """
 
+import base64
+import json
 import os
 import signal
 import ssl
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,9 @@ tests' fixtures clear the environment."""
 BINARY = FOLDER / "bin" / "control-plane"
 START_SECONDS = 60.0
 """Far more than the three seconds it takes: the machine may be busy."""
+
+WRITTEN_AT_ONCE = 50
+"""etcd takes 128 writes and 1.5 MB in one transaction."""
 
 ADMIN = "admin"
 MASTERS = "system:masters"
@@ -67,9 +73,9 @@ class ControlPlane:
         self._port = free_port()
         self.url = f"https://{LOOPBACK}:{self._port}"
         self._programs: list[Program] = []
-        tls = ssl.create_default_context(cafile=str(self.authority.certificate))
-        tls.load_cert_chain(self._keys.admin.certificate, self._keys.admin.key)
-        self.api = KubeApi(httpx.Client(base_url=self.url, verify=tls, timeout=30))
+        self._tls = ssl.create_default_context(cafile=str(self.authority.certificate))
+        self._tls.load_cert_chain(self._keys.admin.certificate, self._keys.admin.key)
+        self.api = KubeApi(self.client())
         try:
             self._start_etcd()
             self._start_api_server()
@@ -81,6 +87,10 @@ class ControlPlane:
     def account_key(self) -> Path:
         """The private key that service account tokens are signed with."""
         return self._keys.accounts.key
+
+    def client(self) -> httpx.Client:
+        """A client of its own that speaks as an administrator: each thread needs one."""
+        return httpx.Client(base_url=self.url, verify=self._tls, timeout=30)
 
     def stop(self) -> None:
         """End all programs, the last started first."""
@@ -105,6 +115,20 @@ class ControlPlane:
             asked = {"revision": revision, "physical": True}
             etcd.post("/v3/kv/compaction", json=asked).raise_for_status()
         self.restart()
+
+    def put(self, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Write objects into etcd itself, by their keys there; nobody checks them.
+
+        The API server tells of them as of any other. Thousands take seconds.
+        """
+        left = iter(objects)
+        with httpx.Client(base_url=self._etcd_url, timeout=30) as etcd:
+            while several := list(islice(left, WRITTEN_AT_ONCE)):
+                writes = [
+                    {"requestPut": {"key": _base64(key), "value": _base64(json.dumps(value))}}
+                    for key, value in several
+                ]
+                etcd.post("/v3/kv/txn", json={"success": writes}).raise_for_status()
 
     def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the API server and start it again on the same port; etcd goes on."""
@@ -197,6 +221,10 @@ def answers(url: str) -> bool:
         return httpx.get(url, trust_env=False, timeout=5).is_success
     except httpx.TransportError:
         return False
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _user(keys: KeyPair) -> dict[str, Any]:

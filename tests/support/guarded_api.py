@@ -107,7 +107,8 @@ class GuardedApi:
             for (inside, _), one in sorted(things.items())
             if namespace in {None, inside} and selected(one, query)
         ]
-        start, size = int(query.get("continue", 0)), min(self.page_size, int(query["limit"]))
+        start = int(query.get("continue", 0))
+        size = min(self.page_size, int(query.get("limit", self.page_size)))
         about = {"continue": str(start + size)} if start + size < len(found) else {}
         page = found[start : start + size]
         if "PartialObjectMetadataList" in headers.get("accept", ""):

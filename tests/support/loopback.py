@@ -46,6 +46,7 @@ class Request:
     url: str
     query: dict[str, str]
     headers: httpx.Headers
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -138,7 +139,8 @@ def _handler(
             parts = urlsplit(self.path)
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
             headers = httpx.Headers(list(self.headers.items()))
-            request = Request(self.command, parts.path.removeprefix("/"), query, headers)
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            request = Request(self.command, parts.path.removeprefix("/"), query, headers, body)
             requests.append(request)
             self._send(answer(request))
 

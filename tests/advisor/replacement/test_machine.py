@@ -186,6 +186,23 @@ def test_an_old_pod_that_no_scale_down_takes_is_evicted_while_it_can_be_spared()
     assert done(needed) == [preferred]
 
 
+def test_a_replica_that_the_scale_down_took_in_place_of_the_old_pod_is_asked_for_again() -> None:
+    # Killed after HANDED was stored, before the old pod was marked; another hand-over went back.
+    handed = a_hand_over(State.SURGING, Mechanism.SURGE, handed="yes")
+    nodes = (replace(OLD, is_cordoned=True), a_node("b"))
+
+    again = moved(handed, seen(*nodes, ready=2))
+    rising = moved(handed, seen(*nodes, ready=1))
+
+    assert done(again) == [Surge(LLM, 3)]
+    assert again.next is not None
+    assert (again.next.state, "handed" in again.next.detail) == (State.SURGING, False)
+    assert (rising.next, done(rising)) == (None, [PreferToDelete("default", "llm-a")])
+    ready = moved(again.next, seen(*nodes, surged=1, ready=3))
+    assert ready.next is not None
+    assert ready.next.detail["handed"] == "yes"
+
+
 def test_an_explicit_claim_stands_and_is_warm_before_the_old_node_is_retired() -> None:
     begun = moved(a_hand_over(State.PLANNED, Mechanism.CLAIM), seen(OLD))
     assert done(begun) == [CreateClaim(MANIFEST)]
