@@ -190,6 +190,7 @@ def tell(text: str) -> None:
     sys.stdout.write(f"\n{text}\n")
 
 
+@pytest.mark.smoke
 def test_a_pool_that_turns_bad_is_left_without_a_gap(stage: Stage) -> None:
     nodes = stage.serve(10, settings=SETTINGS)
     stage.rig.sell_out(BAD)

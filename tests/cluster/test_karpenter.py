@@ -66,6 +66,7 @@ def serve(cluster: Rig, replicas: int) -> None:
     wait_for(lambda: len(cluster.ready_pods("llm")) == replicas, f"{replicas} Ready", SECONDS)
 
 
+@pytest.mark.smoke
 def test_pending_pods_get_nodes_from_our_nodepool(cluster: Rig) -> None:
     cluster.use(nodepool(POOLS, SETTINGS, {}))
 
@@ -87,6 +88,7 @@ def test_a_nodepool_of_another_provider_brings_a_node_as_well(cluster: Rig, prov
     assert bought(cluster) == [in_pool(ELSEWHERE[provider])]
 
 
+@pytest.mark.smoke
 def test_overlays_make_it_buy_what_is_cheapest_with_the_risk(cluster: Rig) -> None:
     now = datetime.now(UTC)
     premiums = [Premium(CHEAP, 0.8), Premium(MIDDLE, 0.0), Premium(DEAR, 0.1)]
