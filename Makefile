@@ -3,14 +3,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-CLUSTER ?= .cluster
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Show prices, a ranking and a NodePool (simulated where there is no network)
@@ -50,21 +49,28 @@ types: $(READY) ## mypy and pyright, both strict
 contracts: $(READY) ## Who may import whom
 	$(BIN)/lint-imports
 
+# One process per core: threads of OpenMP would only wait for each other, with all their might.
+EACH_CORE := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+
 .PHONY: test
 test: $(READY) ## The tests: no network, no account, no cluster
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(EACH_CORE)
 
 .PHONY: cover
 cover: $(READY) ## The same, with the share of the code that they run; takes twice as long
-	$(BIN)/pytest --cov --numprocesses auto --dist worksteal
+	$(EACH_CORE) --cov
 
 .PHONY: cluster
-cluster: ## Build a real control plane, kwok and Karpenter for test-cluster, once (Go; ten minutes)
-	bash deploy/cluster/build $(CLUSTER)
+cluster: ## Build a real control plane, kwok and Karpenter for the tests, once (Go; twelve minutes)
+	bash deploy/cluster/build
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## The tests against them; skipped where `make cluster` has not been run
-	SPOTCAST_TEST_CLUSTER=$(abspath $(CLUSTER)) $(BIN)/pytest --numprocesses 2 --dist loadfile tests/cluster
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m cluster tests/cluster
+
+.PHONY: smoke-cluster
+smoke-cluster: $(READY) ## A few of these tests that together touch every part
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m smoke tests/cluster
 
 .PHONY: bench
 bench: $(READY) ## Measure against limits and peers, as ratios

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import functools
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,8 +8,12 @@ from pathlib import Path
 
 import pytest
 import stamina
+from botocore.loaders import JSONFileLoader
+from botocore.retries.bucket import TokenBucket
 from hypothesis import settings
 
+from tests.support.schema import copying
+from warehouse import store
 from warehouse.store import Warehouse
 
 # A database is made for each example: slow machines would pass the default of 200 ms.
@@ -20,12 +25,51 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 """Real market data, beside a checkout in some places; never part of the project."""
 
 
+LONGEST = {
+    "test_events_ten_thousand.py",
+    "test_kill.py",
+    "test_store.py",
+    "test_risk_commands.py",
+    "test_collect.py",
+    "test_watch_property.py",
+}
+"""Files with a test of ten seconds or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: at the end, all but one worker would wait for them."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _aws_models_are_read_once() -> Iterator[None]:
+    """A session of botocore reads megabytes of JSON; a command makes one, the tests hundreds."""
+    read_once = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(read_once))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _schemas_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A database that a test makes in this process gets its schema as a copy."""
+    template = tmp_path_factory.mktemp("schema") / "template.duckdb"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "migrate", copying(template))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    """Retries happen at once: no test waits for a back-off."""
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Retries happen at once: no test waits for a back-off, nor for a client that was throttled."""
     stamina.set_testing(True, attempts=3)
+    monkeypatch.setattr(TokenBucket, "acquire", _at_once)
     yield
     stamina.set_testing(False)
+
+
+def _at_once(*_: object, **__: object) -> bool:
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 Schema = dict[str, pl.DataType]
 
+# Every warehouse that is open has this version's schema: each table is asked about once.
+_schemas: dict[str, Schema] = {}
+_required: dict[str, list[str]] = {}
+
 
 def schema_of(warehouse: "Warehouse", table: Table) -> Schema:
     """The table's columns and their Polars types, in the order of the table."""
-    empty = warehouse.ask(f"from {table.name} limit 0")
-    return dict(zip(empty.columns, empty.dtypes, strict=True))
+    if table.name not in _schemas:
+        empty = warehouse.ask(f"from {table.name} limit 0")
+        _schemas[table.name] = dict(zip(empty.columns, empty.dtypes, strict=True))
+    return _schemas[table.name].copy()
 
 
 def frames_of(
@@ -57,4 +63,7 @@ REQUIRED = """
 
 def required_columns(warehouse: "Warehouse", table: Table) -> list[str]:
     """The table's columns that may not be null, in its order."""
-    return [name for (name,) in warehouse.rows(REQUIRED, {"table": table.name})]
+    if table.name not in _required:
+        found = warehouse.rows(REQUIRED, {"table": table.name})
+        _required[table.name] = [name for (name,) in found]
+    return _required[table.name].copy()

@@ -1,7 +1,8 @@
 """Tests against real programs, as ``make cluster`` built them; see deploy/cluster/README.md.
 
 They run when they are asked for by their path (``make test-cluster``) and not with the others:
-each API server takes seconds to start.
+each API server takes seconds to start. Each is marked ``cluster``, and a few that together touch
+every part are marked ``smoke`` (``make smoke-cluster``).
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     named = [Path(base, one.split("::")[0]).resolve() for one in config.args]
     is_asked_for = any(one == HERE or HERE in one.parents for one in named)
     return None if is_asked_for else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder ``cluster``."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("cluster")
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ def cluster(provider_plane: ControlPlane) -> Iterator[KubernetesCluster]:
         yield found
 
 
+@pytest.mark.smoke
 def test_a_plan_is_what_the_server_makes_of_it_and_goes_back(
     provider: str, provider_plane: ControlPlane, cluster: KubernetesCluster
 ) -> None:

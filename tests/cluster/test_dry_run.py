@@ -6,6 +6,7 @@ refused. What is sent is our own YAML, so that what is not quoted there is seen 
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ DEMANDS = 200
 """Generated choices of each provider; each makes some of every kind of manifest."""
 
 
+@pytest.mark.smoke
 @settings(max_examples=DEMANDS, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_manifest_is_accepted(

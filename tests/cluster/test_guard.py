@@ -5,12 +5,15 @@ from dataclasses import replace
 from random import Random
 from time import monotonic
 
+import pytest
+
 from advisor.karpenter.nodepool import nodepool
 from tests.support.processes import wait_for
 from tests.support.rig import deployment, is_true, pool_of
 from tests.support.stage import BAD, SAFE, SECONDS, SETTINGS, Stage, tell
 
 
+@pytest.mark.smoke
 def test_a_pool_that_turns_bad_is_left_without_a_gap(stage: Stage) -> None:
     nodes = stage.serve(10, settings=SETTINGS)
     stage.rig.sell_out(BAD)

@@ -216,6 +216,7 @@ def in_role(used: set[tuple[str, str, str, str]]) -> set[tuple[str, str, str, st
     }
 
 
+@pytest.mark.smoke
 @pytest.mark.usefixtures("_objects")
 def test_the_role_of_act_is_what_acting_needs_and_no_more(guarded: ControlPlane) -> None:
     grant(guarded, "act")

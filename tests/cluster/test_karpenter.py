@@ -67,6 +67,7 @@ def serve(cluster: Rig, replicas: int) -> None:
     wait_for(lambda: len(cluster.ready_pods("llm")) == replicas, f"{replicas} Ready", SECONDS)
 
 
+@pytest.mark.smoke
 def test_pending_pods_get_nodes_from_our_nodepool(cluster: Rig) -> None:
     cluster.use(nodepool(POOLS, SETTINGS, {}))
 
@@ -88,6 +89,7 @@ def test_a_nodepool_of_another_provider_brings_a_node_as_well(cluster: Rig, prov
     assert bought(cluster) == [in_pool(ELSEWHERE[provider])]
 
 
+@pytest.mark.smoke
 def test_with_overlays_it_buys_the_pool_that_the_ranking_puts_first(cluster: Rig) -> None:
     now = datetime.now(UTC)
     hazards = {CHEAP.pool: hourly(0.5), MIDDLE.pool: hourly(0.02), DEAR.pool: hourly(0.001)}

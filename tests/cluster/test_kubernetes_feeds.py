@@ -24,6 +24,7 @@ BOOKMARK_SECONDS = 4
 """The server sends its last bookmark two seconds before a watch ends."""
 
 
+@pytest.mark.smoke
 def test_nodes_are_listed_watched_and_seen_to_end(
     plane: ControlPlane, warehouse: Warehouse, run: Run
 ) -> None:

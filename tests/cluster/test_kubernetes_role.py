@@ -20,6 +20,7 @@ FEEDS = {feed.name: feed for feed in (nodes.FEED, events.FEED, nodeclaims.FEED)}
 """By name, in the order of `RESOURCES`."""
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", FEEDS)
 def test_the_documented_role_is_enough(name: str, run: Run) -> None:
     assert [run(FEEDS[name]).outcome for _ in range(2)] == [RunOutcome.OK, RunOutcome.OK]

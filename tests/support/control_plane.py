@@ -6,9 +6,9 @@ controller and no scheduler: what is put there stays as it is. `tests.support.ri
 
 import base64
 import json
-import os
 import signal
 import ssl
+import subprocess
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +24,17 @@ from tests.support.kube_api import KubeApi
 from tests.support.processes import Program, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("SPOTCAST_TEST_CLUSTER", ROOT / ".cluster"))
-"""Where ``make cluster`` puts what it builds; read when this module is first imported, before the
-tests' fixtures clear the environment."""
+
+
+def _folder() -> Path:
+    where = ["bash", str(ROOT / "deploy" / "cluster" / "folder")]
+    said = subprocess.run(where, check=True, capture_output=True, text=True)
+    return Path(said.stdout.rstrip("\n")).resolve()
+
+
+FOLDER = _folder()
+"""Where ``make cluster`` puts what it builds; asked for when this module is first imported, before
+the tests' fixtures clear the environment."""
 
 BINARY = FOLDER / "bin" / "control-plane"
 START_SECONDS = 60.0

@@ -124,7 +124,8 @@ def facts(rows: Callable[[str], list[tuple[object, ...]]]) -> dict[str, int]:
     """How many rows each table of facts has; tables without any are left out."""
     tables = rows("select table_name from duckdb_tables() where not internal order by 1")
     names = [str(name) for (name,) in tables if name not in {"feed_run", "schema_migration"}]
-    return {name: count for name in names if (count := len(rows(f"from {name}")))}
+    counted = rows(" union all ".join(f"select '{name}', count(*) from {name}" for name in names))  # noqa: S608 - names of tables
+    return {str(name): count for name, count in counted if isinstance(count, int) and count}
 
 
 def each(cases: list[Case]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.support.market import NOW
@@ -12,6 +13,28 @@ from warehouse.store import Warehouse
 
 def test_the_files_are_numbered_without_gap_from_one() -> None:
     assert [one.version for one in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "table_name, comment, sql from duckdb_tables()",
+        "* exclude (database_oid, table_oid, schema_oid) from duckdb_columns()",
+        "table_name, constraint_type, constraint_text from duckdb_constraints()",
+        "view_name, comment, sql from duckdb_views()",
+        "table_name, index_name, sql from duckdb_indexes()",
+        "version, name, sha256 from schema_migration",
+    ],
+)
+def test_the_databases_of_the_tests_are_as_the_migrations_make_them(
+    warehouse: Warehouse, asked: str
+) -> None:
+    with duckdb.connect() as made:
+        migrate(made)
+        question = f"select {asked} order by all"
+
+        assert warehouse.rows(question) == made.execute(question).fetchall()
+    assert warehouse.rows("select distinct database_name from duckdb_tables()") == [("memory",)]
 
 
 def test_a_second_opening_applies_nothing(tmp_path: Path) -> None:
