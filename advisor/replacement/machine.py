@@ -166,11 +166,11 @@ def _begin(look: _Look, node: GuardedNode) -> Step:
 def _wait_for_claim(look: _Look, node: GuardedNode) -> Step:
     """Capacity first: the machine of the NodeClaim, or of the next one if that finds none."""
     one, now = look.one, look.snapshot.taken_at
-    match fate(one, look.snapshot, look.settings):
-        case Fate.WAITING:
-            return _stay(look, _asked(look, node))
-        case Fate.THERE:
-            return _placed(look, node, YES, "the machine of its NodeClaim is there")
+    became = fate(one, look.snapshot, look.settings)
+    if became is Fate.WAITING:
+        return _stay(look, _asked(look, node))
+    if became is Fate.THERE:
+        return _placed(look, node, YES, "the machine of its NodeClaim is there")
     name, left = one.detail[MADE], others_left(one)
     if not left:
         placed = _placed(look, node, NO, "none of its NodeClaims found a machine")

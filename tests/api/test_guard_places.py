@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor.karpenter.nodepool import NodePoolSettings, nodepool
+from advisor.replacement.deciding import Decision, Kept
 from advisor.replacement.records import Evidence, EvidenceKind, Mechanism, Snapshot
 from advisor.replacement.settings import Claims, GuardSettings
 from api.guard_book import Facts
@@ -121,7 +122,8 @@ def test_a_rebalance_recommendation_is_believed_by_what_became_of_the_last_ones(
     def reason(taken: int, told: int) -> str:
         facts = replace(FACTS, risks={}, rebalance=(taken, told))
         plan = finder.decide(seen("a"), facts, said, [])
-        return [*plan.decisions, *plan.kept][0].reason
+        made: list[Decision | Kept] = [*plan.decisions, *plan.kept]
+        return made[0].reason
 
     assert "rebalance_recommendation (right in 30 %)" in reason(0, 0)
     assert "not above the 20 %" in reason(0, 30)
