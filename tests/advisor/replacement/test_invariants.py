@@ -55,7 +55,8 @@ class Controller:
     def __init__(self, cluster: SimulatedCluster, chosen: GuardSettings) -> None:
         self.cluster = cluster
         self.settings = chosen
-        self.destinations = dict.fromkeys((*NODES, *PRECIOUS), PLACES)
+        names: list[str] = [*NODES, *PRECIOUS]
+        self.destinations = dict.fromkeys(names, PLACES)
         self.stored: dict[str, HandOver] = {}
         self.fuel: int | None = None
 
