@@ -31,6 +31,8 @@ from advisor.units import duration, gib
 
 DEMAND, POLICY = "demand", "policy"
 
+KSERVE = ("InferenceService", "LLMInferenceService")
+
 
 def read_demand(text: str, place: str) -> tuple[Demand, Policy]:
     """The demand and the policy of a file; ``place`` is its name in errors.
@@ -45,6 +47,8 @@ def read_demand(text: str, place: str) -> tuple[Demand, Policy]:
         documents = [one for one in yaml.safe_load_all(text) if one is not None]
     except yaml.YAMLError as error:
         raise DemandError(place, f"no YAML: {' '.join(str(error).split())}") from error
+    if any(isinstance(one, Mapping) and one.get("kind") in KSERVE for one in documents):
+        raise DemandError(place, "KServe's: `spotcast kserve demand FILE -o yaml` makes one of it")
     if any(isinstance(one, Mapping) and "apiVersion" in one for one in documents):
         return _demand_of_pods(text, place), Policy()
     document = documents[0] if len(documents) == 1 else None

@@ -37,10 +37,15 @@ from advisor.cluster import (
 from advisor.karpenter.labels import OURS
 from advisor.kubernetes_actions import EVENTS_NAMESPACE, Acting
 from advisor.kubernetes_api import CONFLICT, HOW, UNAUTHORIZED, Answer, KubeApi, good
+from advisor.kubernetes_caches import Caches, look_at_caches
 from advisor.kubernetes_evidence import EVENTS, each_once, evidence_in
 from advisor.kubernetes_lease import Leases
+from advisor.kubernetes_serving import serving_manifests
 from advisor.kubernetes_snapshot import KARPENTER, STANDING, Seen, look
+from advisor.kubernetes_starts import read_starts
 from advisor.kubernetes_surges import Surges
+from advisor.lead_time import ImagePull
+from advisor.lead_time_observed import Observed
 from advisor.planning.merge import FIELD_MANAGER
 from advisor.replacement.actions import Action
 from advisor.replacement.records import Evidence, Snapshot
@@ -191,6 +196,14 @@ class KubernetesCluster:
         }
         return snapshot
 
+    def caches(self) -> Caches:
+        """The model caches of Fluid and KServe, with their workers and the nodes."""
+        return look_at_caches(self._kube)
+
+    def serving(self, namespace: str) -> list[Manifest]:
+        """KServe's services of a namespace, with what shapes and guards them."""
+        return serving_manifests(self._kube, namespace)
+
     def evidence(self) -> list[Evidence]:
         """What clouds and Karpenter say of the nodes of the last snapshot; one is taken if none."""
         if self._seen is None:
@@ -203,6 +216,10 @@ class KubernetesCluster:
         )
         told = evidence_in(events, seen.node_of_claim, seen.nodes)
         return each_once([*seen.evidence, *told])
+
+    def starts(self, image_pull: ImagePull = ImagePull.EAGER) -> Observed:
+        """How long the parts of the starts took that the cluster still tells of."""
+        return read_starts(self._kube, image_pull)
 
     def do(self, action: Action) -> None:
         """Make it so; what is so already, or is gone, is left alone."""

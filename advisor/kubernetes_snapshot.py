@@ -6,7 +6,7 @@ of 2,000 nodes.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from advisor.cluster import DO_NOT_DISRUPT, NODEPOOL_LABEL, Manifest
@@ -24,7 +24,8 @@ from advisor.kubernetes_budgets import drift_allowed
 from advisor.kubernetes_evidence import evidence_on
 from advisor.kubernetes_machines import is_spot, pool_of
 from advisor.kubernetes_pods import DEPLOYMENT, Budgets, Surged, Workloads, pods_by_node
-from advisor.kubernetes_warmth import Warmers, warmth
+from advisor.kubernetes_warmth import Warmers, awaiting, warmth
+from advisor.lead_time_observed import Starts
 from advisor.replacement.records import (
     Evidence,
     GuardedNode,
@@ -78,6 +79,7 @@ class Seen:
     uids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     launched: dict[str, bool] = field(default_factory=dict)
     replica_sets: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    starts: Starts = field(default_factory=Starts)
 
 
 def look(
@@ -88,24 +90,35 @@ def look(
     workloads = _workloads(api, of_services)
     claims = _claims(api, seen)
     standing_on = _pods(api, workloads, now, seen)
+    owners = list(api.every_if_served(KARPENTER, "nodepools"))
+    waiting = awaiting(api, owners, standing_on.warmers)
     nodes = {
         one.name: one
-        for manifest in api.every("v1", "nodes")
+        for manifest in waiting.noted(api.every("v1", "nodes"), now)
         for one in [_node(manifest, claims, standing_on, seen, now)]
+    }
+    # The caches' workers may be on any node, so that all must be known first.
+    nodes |= {
+        name: replace(one, warmth=waiting.warmth(one))
+        for name, one in nodes.items()
+        if one.is_warming
     }
     seen.nodes = frozenset(nodes)
     standing = Counter(one.nodepool for one in nodes.values() if one.is_initialized)
     nodepools = {
         str(one["metadata"]["name"]): _nodepool(one, standing[one["metadata"]["name"]], now)
-        for one in api.every_if_served(KARPENTER, "nodepools")
+        for one in owners
     }
-    return Snapshot(now, nodes, nodepools, workloads.found, seen.launched), seen
+    found = tuple(waiting.findings)
+    starts = seen.starts.on({name: one.pool for name, one in nodes.items() if one.pool})
+    told = tuple(starts.durations)
+    return Snapshot(now, nodes, nodepools, workloads.found, seen.launched, found, told), seen
 
 
 def _claims(api: KubeApi, seen: Seen) -> dict[str, Claim]:
     """The NodeClaims by the name of their node and by their provider's id."""
     found: dict[str, Claim] = {}
-    for one in api.every_if_served(KARPENTER, "nodeclaims"):
+    for one in seen.starts.claims(api.every_if_served(KARPENTER, "nodeclaims")):
         about, status = one["metadata"], one.get("status") or {}
         seen.uids["NodeClaim", "", about["name"]] = about["uid"]
         launched = condition_of(one, "Launched") or {}
@@ -159,7 +172,7 @@ def _pods(api: KubeApi, workloads: Workloads, now: datetime, seen: Seen) -> _Pod
             return WorkloadName(kind, about["namespace"], name)
         return WorkloadName(controller["kind"], about["namespace"], controller["name"])
 
-    standing = api.every("v1", "pods", params={"fieldSelector": STANDING})
+    standing = seen.starts.pods(api.every("v1", "pods", params={"fieldSelector": STANDING}))
     warmers = Warmers()
     return _Pods(pods_by_node(warmers.noted(standing), budgets, owner, now), warmers)
 

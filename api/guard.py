@@ -163,6 +163,8 @@ class Guard:
 
     def _standing(self, now: datetime) -> Standing:
         snapshot = self._cluster.snapshot(now)
+        if self._mode is not Mode.OBSERVE:
+            self._book.learn(snapshot.starts)
         facts = self._book.facts(snapshot, now)
         return Standing(snapshot, facts, joined(self._cluster.evidence(), facts.evidence))
 
@@ -185,7 +187,7 @@ class Guard:
         facts = standing.facts
         known = [*report.open, *(one for one in report.steps if is_over(one)), *facts.recent]
         plan = self._places.decide(standing.snapshot, facts, standing.evidence, known)
-        report.kept = plan.kept
+        report.kept, report.findings = plan.kept, standing.snapshot.findings
         self._tidy(plan.tidied, report)
         for decision in plan.decisions:
             one = self._begun(decision.hand_over(standing.snapshot.taken_at))

@@ -4,7 +4,7 @@ The file is never held while a cluster is asked, so feeds and other commands hav
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +26,9 @@ from api.guard_risks import (
 )
 from api.skill import Judge, judge_of, recent_outcomes
 from warehouse.forecasts import newest_forecasts
-from warehouse.records import Pool, Replacement
+from warehouse.records import Pool, Replacement, StartDuration
 from warehouse.replacements import Done, advance, fates_of_machines, note_done, with_recent
+from warehouse.starts import store_starts
 from warehouse.store import Warehouse
 
 SEEN_SINCE = timedelta(days=90)
@@ -79,6 +80,7 @@ class Book:
         self._judged_by = judged
         self._judged: tuple[datetime, Judge] | None = None
         self._seen: tuple[datetime, tuple[int, int]] | None = None
+        self._learned: set[tuple[str, str, datetime]] = set()
 
     def facts(self, snapshot: Snapshot, now: datetime) -> Facts:
         """All that is known of the machines of the snapshot."""
@@ -113,6 +115,14 @@ class Book:
         if done:
             with self._take() as warehouse:
                 note_done(warehouse, done)
+
+    def learn(self, starts: Iterable[StartDuration]) -> None:
+        """Keep how long starts took, each once, for lead times to be learned from."""
+        new = {one.key: one for one in starts if one.key not in self._learned}
+        if new:
+            with self._take() as warehouse:
+                store_starts(warehouse, list(new.values()))
+        self._learned |= set(new)
 
     def _risks(self, warehouse: Warehouse, pools: set[Pool], now: datetime) -> dict[Pool, PoolRisk]:
         if not pools:

@@ -9,8 +9,9 @@ import typer
 
 from advisor.hazards import NOTICE, window_text
 from advisor.kubernetes import KubernetesCluster
+from advisor.lead_time_terms import serving_by_default
 from advisor.replacement.records import LeadTime
-from advisor.replacement.settings import DRAIN, SERVING, Claims, GuardSettings
+from advisor.replacement.settings import DRAIN, Claims, GuardSettings
 from advisor.risk.horizons import HORIZONS_MINUTES
 from api.errors import UsageError
 from api.options import Kubeconfig, KubeContext, Warehouse, span
@@ -28,7 +29,8 @@ class GuardOptions:
         typer.Option(
             metavar="[CLOUD=]TIME",
             help="From asking for a machine to serving on it, p95; else that of an 8B model "
-            "without caches. `aws=12m` for one cloud; may be repeated.",
+            "without caches. `aws=12m` for one cloud; may be repeated. "
+            "`spotcast lead-time -o one-line` gives yours.",
         ),
     ] = None
     drain: Annotated[
@@ -89,7 +91,7 @@ class GuardOptions:
             UsageError: a time cannot be read, or no forecast reaches so far.
             GuardSettingsError: a number is out of range.
         """
-        serving = _times(self.lead_time, SERVING)
+        serving = _times(self.lead_time, serving_by_default())
         drain = _times(self.drain, dict.fromkeys(NOTICE, DRAIN))
         lead_times = {
             cloud: LeadTime(serving[cloud], drain[cloud], notice)

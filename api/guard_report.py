@@ -26,7 +26,8 @@ class Mode(StrEnum):
 class Report:
     """One look: ``planned`` are new, ``open`` all that stand at its end, ``steps`` states entered.
 
-    ``kept`` says of each node that is not replaced why. ``seconds`` is how long it took.
+    ``kept`` says of each node that is not replaced why; ``findings`` what in the cluster is amiss.
+    ``seconds`` is how long it took.
     """
 
     at: datetime
@@ -38,6 +39,7 @@ class Report:
     steps: list[HandOver] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    findings: Sequence[str] = ()
     errors: list[ClusterError] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -48,6 +50,7 @@ class Telling:
     def __init__(self) -> None:
         self._planned: dict[str, str] = {}
         self._failed: set[tuple[str, str]] = set()
+        self._found: set[str] = set()
         self._leads: bool | None = None
 
     def __call__(self, report: Report) -> list[str]:
@@ -69,6 +72,8 @@ class Telling:
             if one.state is not State.PLANNED
         ]
         said += report.events
+        said += [one for one in report.findings if one not in self._found]
+        self._found = set(report.findings)
         troubled = {(one.action, one.subject): one for one in report.done if one.outcome != "done"}
         for key, done in troubled.items():
             if key not in self._failed:

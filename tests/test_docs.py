@@ -31,11 +31,11 @@ def test_every_command_that_a_page_names_exists(capsys: pytest.CaptureFixture[st
     named = {
         command
         for page in PAGES
-        for command in re.findall(r"(?:`|\n|bin/)spotcast ([a-z]+)", read(page))
+        for command in re.findall(r"(?:`|\n|bin/)spotcast ([a-z][a-z-]*)", read(page))
     }
     with pytest.raises(SystemExit):
         main(["--help"])
-    listed = set(re.findall(r"^  ([a-z]+) ", capsys.readouterr().out, flags=re.MULTILINE))
+    listed = set(re.findall(r"^  ([a-z][a-z-]*) ", capsys.readouterr().out, flags=re.MULTILINE))
 
     assert named
     assert named <= listed, named - listed

@@ -246,6 +246,34 @@ class AvailabilityTick:
 
 
 @dataclass(frozen=True, slots=True)
+class StartDuration:
+    """One part of one start that was seen in the user's own cluster; see `start_duration`.
+
+    ``way`` is how it was done, None for the plain way; ``subject`` the NodeClaim, or the pod and
+    container: what cannot start twice. ``size_gb`` is in 10^9 bytes, None if nothing told it.
+    """
+
+    part: str
+    provider: str
+    region: str | None
+    zone: str | None
+    instance_type: str | None
+    image: str | None
+    model: str | None
+    way: str | None
+    seconds: float
+    size_gb: float | None
+    subject: str
+    observed_at: datetime
+    source: str
+
+    @property
+    def key(self) -> tuple[str, str, datetime]:
+        """What tells it from every other part of a start in its cluster."""
+        return self.part, self.subject, self.observed_at
+
+
+@dataclass(frozen=True, slots=True)
 class RiskForecast:
     """P(interrupted within ``horizon_seconds``) for a machine in the pool, as issued."""
 
@@ -320,5 +348,6 @@ Record = (
     | Interruption
     | Exposure
     | AvailabilityTick
+    | StartDuration
 )
-"""What a feed may yield."""
+"""What a feed or a look at a cluster may yield."""

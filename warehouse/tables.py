@@ -48,6 +48,9 @@ INTERRUPTION = Table(
 EXPOSURE = Table("exposure", ("provider", "node", "launched_at", "source"), tracks_changes=True)
 AVAILABILITY_TICK = Table("availability_tick", ("source", "trace_id", "tick"))
 AVAILABILITY_SPELL = Table("availability_spell", ("source", "trace_id", "spell"))
+START_DURATION = Table(
+    "start_duration", ("part", "provider", "subject", "observed_at", "source"), clock="observed_at"
+)
 RISK_FORECAST = Table(
     "risk_forecast", (*POOL, "issued_at", "horizon_seconds", "model_version"), clock="issued_at"
 )
@@ -65,6 +68,7 @@ TABLES = {
         EXPOSURE,
         AVAILABILITY_TICK,
         AVAILABILITY_SPELL,
+        START_DURATION,
         RISK_FORECAST,
     )
 }
@@ -79,5 +83,6 @@ TABLE_OF_RECORD: dict[type[records.Record], Table] = {
     records.Interruption: INTERRUPTION,
     records.Exposure: EXPOSURE,
     records.AvailabilityTick: AVAILABILITY_TICK,
+    records.StartDuration: START_DURATION,
 }
 """Where each kind of record goes."""

@@ -18,7 +18,7 @@ LEADING_KEYS = ("apiVersion", "kind", "metadata", "spec")
 BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 """Strings that begin with a letter and hold nothing that YAML gives a meaning."""
 
-LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?\n(?:[ -~]*[!-~]\n)+")
+LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?\n(?:\n*[ -~]*[!-~]\n)+")
 """Texts of several plain lines (a ConfigMap's file), written as lines: no block is read as another
 type."""
 

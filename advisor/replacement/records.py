@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from warehouse.records import Pool
+from warehouse.records import Pool, StartDuration
 
 
 class EvidenceKind(StrEnum):
@@ -147,13 +147,19 @@ class NodePoolState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A cluster at one moment; ``claims`` are its NodeClaims, and whether each has its machine."""
+    """A cluster at one moment; ``claims`` are its NodeClaims, and whether each has its machine.
+
+    ``findings`` are sentences for people: what stands there and cannot do what it is meant to.
+    ``starts`` is how long machines and models took that are there.
+    """
 
     taken_at: datetime
     nodes: Mapping[str, GuardedNode]
     nodepools: Mapping[str, NodePoolState]
     workloads: Mapping[WorkloadName, Workload]
     claims: Mapping[str, bool] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    starts: tuple[StartDuration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

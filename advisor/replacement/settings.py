@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from advisor.errors import AdvisorError
 from advisor.hazards import NOTICE
+from advisor.lead_time_terms import serving_by_default
 from advisor.replacement.records import EvidenceKind, LeadTime, PoolRisk, State
 
 EXACT = frozenset({"alibaba", "gcp"})
@@ -44,15 +45,6 @@ DRAIN = timedelta(seconds=15)
 UNKNOWN_NOTICE = timedelta(0)
 """A cloud of which no notice is known gives none."""
 
-SERVING: Mapping[str, timedelta] = {
-    "aws": timedelta(seconds=687),
-    "alibaba": timedelta(seconds=827),
-    "gcp": timedelta(seconds=773),
-    "azure": timedelta(seconds=955),
-}
-"""Until an 8B model serves on a new GPU node, p95, without any cache: simulated from published
-boot, pull and load rates. Give your own: a 32B model takes 30 minutes and more."""
-
 LIMITS: Mapping[State, timedelta] = {
     State.PLANNED: timedelta(minutes=30),
     State.SURGING: timedelta(minutes=45),
@@ -82,7 +74,11 @@ class SettingsError(AdvisorError):
 
 
 def _lead_times() -> dict[str, LeadTime]:
-    return {name: LeadTime(serving, DRAIN, NOTICE[name]) for name, serving in SERVING.items()}
+    """Those of an 8B model without any cache: a 32B model takes 30 minutes and more."""
+    return {
+        name: LeadTime(serving, DRAIN, NOTICE[name])
+        for name, serving in serving_by_default().items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

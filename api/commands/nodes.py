@@ -77,6 +77,8 @@ def nodes_command(
     places = places_of(path, Mode.OBSERVE, settings, judged)
     rows = node_rows(there, facts, joined(said, facts.evidence), places)
     write(output, COLUMNS, _shown(rows, output), name="nodes", about=_about(judged, now))
+    for finding in there.findings:
+        note(finding)
     unknown = sum(row["probability"] is None and row["is_spot"] for row in rows)
     if unknown:
         note(

@@ -100,6 +100,7 @@ def test_every_field_of_demand_and_policy_has_a_key() -> None:
         ("demand: {gpus: 0, precision: bf16}", "0 GPUs are asked for, and something of a GPU"),
         ("demand: {precision: fp12}", "none of fp32"),
         ("policy: {max_share_pool: 1.5}", "max_share_pool: 1.5 is no share"),
+        ("{kind: InferenceService, apiVersion: a/v1}", "`spotcast kserve demand FILE -o yaml`"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, sentence: str) -> None:

@@ -101,8 +101,8 @@ def test_a_snapshot_is_judged_as_a_cluster_is(run: Run, path: Path, tmp_path: Pa
     assert ended.code == 0, ended.err
     (row,) = json.loads(ended.out)["nodes"]
     assert (row["node"], row["zone"], row["pods"]) == ("node-a", "use1-az4", 1)
-    # 582 of the 900 s that the forecast speaks of: p95 of a start, and the drain, less the notice.
-    assert row["probability"] == pytest.approx(1 - 0.7 ** (582 / 900))
+    # 583 of the 900 s that the forecast speaks of: p95 of a start, and the drain, less the notice.
+    assert row["probability"] == pytest.approx(1 - 0.7 ** (583 / 900))
     assert row["may_act"] is False
     assert row["blocked_by"] == ["default/llm"]
     assert row["verdict"] == "keep"

@@ -95,6 +95,8 @@ def guarded(_binaries: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with running(tmp_path_factory.mktemp("guarded")) as plane:
         plane.api.install_crds(CRDS / "aws")
         plane.api.create(KSERVE_CRD)
+        plane.api.install_crds(CRDS / "fluid")
+        plane.api.install_crds(CRDS / "localmodel")
         about = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spotcast"}}
         plane.api.create(about)
         for namespace, name in (("spotcast", "spotcast"), ("default", "default")):
@@ -113,10 +115,14 @@ def _objects(guarded: ControlPlane) -> Iterator[None]:
     api = guarded.api
     deployment = api.create(of.a_workload("Deployment", "web"))
     replicas = api.create(of.a_workload("ReplicaSet", "web-1", owned_by=deployment))
+    waiting = of.a_nodepool()
+    # Every cache that a NodePool can wait for is read.
+    caches = "dataset/serving/r1, localmodelcache/r1"
+    waiting["metadata"]["annotations"] = {"spotcast.io/warm-when": caches}
     made = [
         of.a_node("node", taints=("spotcast.io/warming", "other.io/taint")),
         of.a_claim("claim", "node"),
-        of.a_nodepool(),
+        waiting,
         of.a_pod("pod", "node", owned_by=replicas, labels={"app": "web"}),
         of.a_service("llm", minReplicas=2),
         of.a_scaler("other"),

@@ -20,6 +20,13 @@ from jsonschema.validators import extend
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "crds"
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""KServe's CRDs have 30,000 lines each: by libyaml where this build of PyYAML has it."""
+
+TOO_LARGE_TO_CHECK = {"kserve"}
+"""Folders whose schemas are not held against JSON Schema's own: that takes longer than all tests of
+them, and the same generator writes those of the others."""
+
 QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
 OBJECT_META: dict[str, Any] = {
     "type": "object",
@@ -104,7 +111,7 @@ def judge(cloud: str, manifest: Mapping[str, Any]) -> Verdict:
 def _schemas(cloud: str) -> dict[tuple[str, str], dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for path in sorted((FOLDER / cloud).glob("*.yaml")):
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
+        spec = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)["spec"]  # noqa: S506 - a safe one
         for version in spec["versions"]:
             key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
             found[key] = version["schema"]["openAPIV3Schema"]
@@ -123,7 +130,8 @@ def _validator(cloud: str, version: str, kind: str) -> Any:
     root["required"] = [*root.get("required", ()), "apiVersion", "kind", "metadata"]
     # types-jsonschema leaves this one function without annotations.
     validator = extend(Draft202012Validator, {"pattern": _re2_pattern, "items": _items})  # type: ignore[no-untyped-call]
-    validator.check_schema(root)
+    if cloud not in TOO_LARGE_TO_CHECK:
+        validator.check_schema(root)
     return validator(root)
 
 

@@ -190,9 +190,10 @@ def json_patched(thing: Manifest, changes: list[Manifest]) -> Manifest | None:
 def selected(thing: Manifest, query: Mapping[str, str]) -> bool:
     """Whether the selectors of a list take the object in."""
     labels = thing["metadata"].get("labels") or {}
-    wanted = [one.split("=") for one in query.get("labelSelector", "").split(",") if one]
-    if any(labels.get(key) != value for key, value in wanted):
-        return False
+    for term in filter(None, query.get("labelSelector", "").split(",")):
+        key, is_value, value = term.partition("=")
+        if key not in labels or (is_value and labels[key] != value):
+            return False
     for term in filter(None, query.get("fieldSelector", "").split(",")):
         path, is_not, value = re.fullmatch(r"([\w.]+)(!?)=(.*)", term).groups()  # type: ignore[union-attr] # all of ours do
         found: Any = thing

@@ -1,0 +1,1 @@
+"""Served models: what KServe, Fluid and the images ask of machines, and what to mend in them."""

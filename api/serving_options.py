@@ -1,0 +1,313 @@
+"""Options by which served models are named and described; for every command about KServe."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from advisor.kubernetes import KubernetesCluster
+from advisor.lead_time import ImagePull
+from advisor.serving.kserve_demand import (
+    IMAGE_GB,
+    Asked,
+    ServiceDemand,
+    demand_of_service,
+    model_of_service,
+)
+from advisor.serving.kserve_finding import Finding, Subject
+from advisor.serving.kserve_findings import Surroundings, findings, subject_of
+from advisor.serving.kserve_objects import Objects, objects_of
+from advisor.serving.kserve_services import services_of
+from advisor.serving.models import (
+    BYTES_PER_PARAMETER,
+    Model,
+    indexed,
+    model_of_parameters,
+    model_of_weights,
+    precision_of,
+    with_shape,
+)
+from advisor.serving.service import Mode, Service
+from advisor.units import gib
+from api.answers import known_market
+from api.errors import NoAnswerError, UsageError
+from api.manifest_files import read_manifests
+from api.options import Filters, Kubeconfig, KubeContext, Warehouse, span
+from api.settings import Settings
+from warehouse.records import Offering
+
+PROVIDERS = ("aws", "alibaba", "gcp", "azure")
+GB_PER_GIB = 2**30 / 1e9
+
+_BILLIONS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[bBmM]?)")
+_GB = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(GB)?", re.IGNORECASE)
+
+
+def _parameters(text: str) -> float:
+    found = _BILLIONS.fullmatch(text.strip())
+    count = float(found["number"]) * (1e6 if found["unit"].lower() == "m" else 1e9) if found else 0
+    if not count:
+        raise typer.BadParameter(f"{text!r} is no number of parameters: write 32.76B or 560M")
+    return count
+
+
+def _gigabytes(text: str) -> float:
+    found = _GB.fullmatch(text.strip())
+    try:
+        value = float(found["number"]) if found else gib(text) * GB_PER_GIB
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no size: write 65.5 GB or 61 GiB") from error
+    if not value:
+        raise typer.BadParameter(f"{text!r}: a size is above 0")
+    return value
+
+
+def _precision(text: str) -> str:
+    if text.lower() not in BYTES_PER_PARAMETER:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(BYTES_PER_PARAMETER)}")
+    return text.lower()
+
+
+def _provider(text: str) -> str:
+    if text.lower() not in PROVIDERS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(PROVIDERS)}")
+    return text.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingOptions:
+    """Which services, and what is known of their model and of the cluster."""
+
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Manifests of KServe, with what belongs to them; - for stdin."),
+    ] = None
+    name: Annotated[str | None, typer.Option(help="Only the service of this name, of several.")] = (
+        None
+    )
+    namespace: Annotated[
+        str | None, typer.Option(help="Read the services of this namespace of a cluster instead.")
+    ] = None
+    kubeconfig: Kubeconfig = None
+    kube_context: KubeContext = None
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            help="The model's model.safetensors.index.json: its size.", exists=True, dir_okay=False
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The model's config.json: layers, heads, number format.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None
+    parameters: Annotated[
+        float | None,
+        typer.Option(parser=_parameters, metavar="COUNT", help="Parameters, such as 32.76B."),
+    ] = None
+    weights: Annotated[
+        float | None,
+        typer.Option(parser=_gigabytes, metavar="SIZE", help="All weight files, such as 65.5 GB."),
+    ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            parser=_precision,
+            metavar="FORMAT",
+            help=f"Format of the weights: {', '.join(BYTES_PER_PARAMETER)}.",
+        ),
+    ] = None
+    context_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of one sequence, instead of the manifest's.")
+    ] = None
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Sequences of full length at once.")
+    ] = None
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", "-g", min=1, help="GPUs, instead of the manifest's.")
+    ] = None
+    image_size: Annotated[
+        float | None,
+        typer.Option(parser=_gigabytes, metavar="SIZE", help="The server's image, compressed."),
+    ] = None
+    deployment_mode: Annotated[
+        Mode | None, typer.Option(help="How the cluster runs services that do not say it.")
+    ] = None
+
+    def objects(self) -> Objects:
+        """What is to be looked at.
+
+        Raises:
+            UsageError: neither files nor a namespace, or both; or a file that cannot be read.
+            ClusterError: the cluster does not tell.
+            ServingError: an object cannot be read.
+        """
+        if bool(self.files) == bool(self.namespace):
+            raise UsageError("give manifests, or --namespace to read a cluster's")
+        if self.namespace:
+            with KubernetesCluster(
+                kubeconfig=self.kubeconfig, context=self.kube_context
+            ) as cluster:
+                return objects_of(cluster.serving(self.namespace), is_whole=True)
+        return objects_of(one for path in self.files or () for one in read_manifests(path))
+
+    def services(self, objects: Objects) -> list[Service]:
+        """The services that are asked about.
+
+        Raises:
+            NoAnswerError: there is none.
+            ServingError: one cannot be read.
+        """
+        found = services_of(objects, self.deployment_mode)
+        if not found:
+            where = f"namespace {self.namespace}" if self.namespace else "the manifests"
+            raise NoAnswerError(f"{where}: no InferenceService and no LLMInferenceService in it")
+        if self.name is None:
+            return found
+        named = [one for one in found if one.name == self.name]
+        if not named:
+            raise NoAnswerError(f"no service {self.name!r}; there is {_names(found)}")
+        return named
+
+    def one_service(self, objects: Objects) -> Service:
+        """The one service that is asked about.
+
+        Raises:
+            UsageError: there are several, and none is named.
+        """
+        found = self.services(objects)
+        if len(found) > 1:
+            raise UsageError(f"name one of several with --name: {_names(found)}")
+        return found[0]
+
+    def demand(self, service: Service) -> ServiceDemand:
+        """What the service asks of machines.
+
+        Raises:
+            UsageError: a file of the model cannot be read.
+        """
+        asked = Asked(
+            self.context_length,
+            self.concurrency,
+            self.gpus,
+            IMAGE_GB if self.image_size is None else self.image_size,
+        )
+        return demand_of_service(service, self.model(service), asked)
+
+    def model(self, service: Service) -> Model | None:
+        """The model as it was described; else as its name tells, which is a guess.
+
+        Raises:
+            UsageError: a file cannot be read, or two sizes are given.
+        """
+        sizes = (self.index, self.parameters, self.weights)
+        if sum(one is not None for one in sizes) > 1:
+            raise UsageError("give one of --index, --parameters and --weights: each is the size")
+        name = service.model_source or service.model_name
+        config = None if self.config is None else read_object(self.config)
+        precision = self.precision or (None if config is None else precision_of(config))
+        model = self._sized(service, name, precision)
+        if config is None or self.config is None:
+            return model
+        if model is None:
+            raise UsageError("--config tells no size: give --index, --parameters or --weights too")
+        return with_shape(model, config, self.config.name)
+
+    def _sized(self, service: Service, name: str, precision: str | None) -> Model | None:
+        """The model by the size that was given; else by its name, a guess."""
+        if self.index is not None:
+            return indexed(read_object(self.index), name, precision, self.index.name)
+        if self.parameters is not None:
+            return model_of_parameters(name, self.parameters, precision, "--parameters")
+        if self.weights is not None:
+            return model_of_weights(name, self.weights, precision, "--weights")
+        return model_of_service(service, precision)
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """The object of a JSON file.
+
+    Raises:
+        UsageError: it cannot be read, or holds none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: an object is wanted, as the model's repository has it")
+    return found
+
+
+def _names(services: list[Service]) -> str:
+    return ", ".join(one.name for one in services)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions(ServingOptions):
+    """The same, with what is known of cloud and market; for commands that judge."""
+
+    provider: Annotated[
+        str | None,
+        typer.Option("--provider", "-p", parser=_provider, metavar="CLOUD", help="The cloud."),
+    ] = None
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", "-r", help="Hold it against the machines of this region as well."),
+    ] = None
+    warehouse: Warehouse = None
+    cold_start: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=span,
+            metavar="TIME",
+            help="From the order of a machine to the first answer, if you have measured it.",
+        ),
+    ] = None
+    image_pull: Annotated[ImagePull, typer.Option(help="How the image comes to a node.")] = (
+        ImagePull.EAGER
+    )
+
+    def surroundings(self, settings: Settings, objects: Objects) -> Surroundings:
+        """What is known beside the manifests.
+
+        Raises:
+            WarehouseError: the database cannot be read.
+            NoAnswerError: it has nothing of the region.
+        """
+        return Surroundings(
+            objects,
+            self.provider,
+            self._offerings(settings),
+            None if self.cold_start is None else self.cold_start.total_seconds(),
+            self.image_pull,
+        )
+
+    def judged(self, service: Service, around: Surroundings) -> tuple[Subject, list[Finding]]:
+        """The service, and what is to be said of it."""
+        subject = subject_of(self.demand(service), around)
+        return subject, findings(subject)
+
+    def _offerings(self, settings: Settings) -> list[Offering] | None:
+        if not self.region:
+            return None
+        if self.provider is None:
+            raise UsageError("give --provider as well: a region is one of a cloud's")
+        filters = Filters(
+            provider=self.provider, region=list(self.region), warehouse=self.warehouse
+        )
+        known = known_market(settings, filters)
+        found = list(known.universe.offerings)
+        if not found:
+            raise NoAnswerError(
+                f"The warehouse has no spot prices of {self.provider} in {', '.join(self.region)}."
+            )
+        return found
