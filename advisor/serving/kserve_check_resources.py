@@ -13,6 +13,7 @@ from advisor.serving.kserve_gpus import (
     lets_machine,
     terms_of,
 )
+from advisor.serving.kserve_objects import mapping_at
 from advisor.serving.service import amounts
 
 NAMED = 5
@@ -103,7 +104,10 @@ def check_parallelism(subject: Subject) -> Iterator[Finding]:
             "Take the argument out, and ask for as many GPUs as it is to be spread over.",
             mended=False,
         )
-    if service.engine is Engine.VLLM and gpus and tensor:
+    parallelism = mapping_at(service.manifest, "spec", "parallelism") if service.is_llm else {}
+    # Data parallelism puts several engines into one container.
+    is_data = any(one in parallelism for one in ("data", "dataLocal"))
+    if service.engine is Engine.VLLM and gpus and tensor and not is_data:
         asked = tensor * (1 if service.nodes > 1 else service.pipeline)
         if asked != gpus:
             yield subject.finding(
