@@ -107,7 +107,14 @@ def test_a_replacement_that_still_warms_holds_the_old_node(stage: Stage) -> None
     warming = replace(SETTINGS, warming_taint=True)
     stage.rig.use(nodepool([BAD, SAFE], warming, {}), deployment("llm", 1))
     wait_for(lambda: len(stage.rig.nodes()) == 1, "the first node", SECONDS)
-    stage.rig.warm(stage.rig.nodes()[0]["metadata"]["name"])
+    first = stage.rig.nodes()[0]["metadata"]["name"]
+
+    def serves() -> bool:
+        # Karpenter puts the taint on when it registers the node, which may be after this.
+        stage.rig.warm(first)
+        return len(stage.rig.ready_pods("llm")) == 1
+
+    wait_for(serves, "the first node warm", SECONDS)
     nodes = stage.serve(1, settings=warming)
     stage.rig.sell_out(BAD)
     stage.turn(0.9)
