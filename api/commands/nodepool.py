@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from advisor.karpenter.budgets import CAUTIOUS_BUDGETS, budget
+from advisor.karpenter.labels import WARM_WHEN
 from advisor.karpenter.nodeclass import finds_network_by_tag
 from advisor.karpenter.nodeclass import node_class as render_node_class
 from advisor.karpenter.nodepool import NodePoolSettings
@@ -13,7 +14,9 @@ from advisor.karpenter.nodepools import nodepools
 from advisor.karpenter.requirements import cross_product_extras
 from advisor.karpenter.traps import hyperdisk_types, traps
 from advisor.offerings import on_demand
+from advisor.serving.awaited import awaited
 from api.choices import Choice, ChoiceOptions, end_if_stale, explain, explain_extras
+from api.errors import UsageError
 from api.manifest_files import write_manifests
 from api.options import with_fields
 from api.output import Manifest, note
@@ -55,6 +58,14 @@ class NodePoolOptions(ChoiceOptions):
             help="Keep pods off a new node until something takes spotcast.io/warming away.",
         ),
     ] = False
+    warm_when: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CACHE",
+            help="With --warming-taint: new nodes wait for this model cache, as `spotcast guard` "
+            "sees it: dataset/NAMESPACE/NAME or localmodelcache/NAME. May be repeated.",
+        ),
+    ] = None
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,6 +102,19 @@ class NodePoolOptions(ChoiceOptions):
             warming_taint=self.warming_taint,
         )
 
+    def warmth(self) -> dict[str, str]:
+        """The annotation that says what new nodes wait for; on the NodePool, so nothing drifts.
+
+        Raises:
+            UsageError: nothing would wait, as the nodes have no warming taint.
+            ManifestError: a cache is written in another form.
+        """
+        if not self.warm_when:
+            return {}
+        if not self.warming_taint:
+            raise UsageError("--warm-when is for nodes that wait: give --warming-taint as well")
+        return {WARM_WHEN: ",".join(map(str, awaited(",".join(self.warm_when))))}
+
     def offered(self, choice: Choice) -> list[Offering]:
         """The choice, and with ``--with-on-demand`` the same machines on demand behind it."""
         chosen = choice.offerings
@@ -106,7 +130,7 @@ class NodePoolOptions(ChoiceOptions):
         return nodepools(
             self.offered(choice),
             self.settings(),
-            choice.annotations(),
+            choice.annotations() | self.warmth(),
             per_zone=self.per_zone,
             with_fallback=self.with_on_demand,
         )
@@ -183,6 +207,7 @@ def _explain_nodepools(options: NodePoolOptions, choice: Choice, count: int) -> 
             )
     if options.warming_taint:
         note(
-            "Nodes start with the taint spotcast.io/warming: until something takes it away, "
-            "nothing is scheduled on them. Switching it on replaces the nodes that run."
+            "Nodes start with the taint spotcast.io/warming: until something takes it away, as "
+            "`spotcast guard --mode act` does, nothing is scheduled on them. Switching it on "
+            "replaces the nodes that run."
         )

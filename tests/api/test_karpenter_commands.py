@@ -125,6 +125,22 @@ def test_options_of_a_nodepool_reach_it(run: Run, tmp_path: Path) -> None:
     assert "until something takes it away" in ended.err
 
 
+def test_new_nodes_wait_for_the_caches_that_are_named(run: Run, tmp_path: Path) -> None:
+    caches = ("--warm-when", "dataset/serving/r1", "--warm-when", "localmodelcache/r1")
+    asking = ("nodepool", *asked("aws", tmp_path))
+
+    (manifest,) = documents(run(*asking, "--warming-taint", *caches).out)
+    untainted = run(*asking, *caches)
+    malformed = run(*asking, "--warming-taint", "--warm-when", "r1")
+
+    said = manifest["metadata"]["annotations"]["spotcast.io/warm-when"]
+    assert said == "dataset/serving/r1,localmodelcache/r1"
+    assert "annotations" not in manifest["spec"]["template"].get("metadata", {})
+    assert (untainted.code, malformed.code) == (2, 1)
+    assert "give --warming-taint as well" in untainted.err
+    assert "write dataset/NAMESPACE/NAME or localmodelcache/NAME" in malformed.err
+
+
 def test_a_limit_of_several_nodepools_is_said_to_be_each_ones_own(run: Run, tmp_path: Path) -> None:
     ended = run("nodepool", *asked("aws", tmp_path), "--per-zone", "--gpu-limit", "4")
 
