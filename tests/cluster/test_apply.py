@@ -163,7 +163,9 @@ def test_the_documented_role_is_enough_and_none_is_not(
     wanted = a_nodepool(provider, 1, "by-role")
 
     with KubernetesCluster(kubeconfig=str(config)) as cluster:
-        with pytest.raises(ClusterDeniedError, match=r"docs/plan\.md has the ClusterRole"):
+        with pytest.raises(
+            ClusterDeniedError, match=r"docs/plan\.md and deploy/rbac have the ClusterRoles"
+        ):
             cluster.node_claims()
         api.create(ROLE)
         api.create(
