@@ -27,6 +27,9 @@ TOO_LARGE_TO_CHECK = {"kserve"}
 """Folders whose schemas are not held against JSON Schema's own: that takes longer than all tests of
 them, and the same generator writes those of the others."""
 
+INTEGERS = {"int32": 31, "int64": 63}
+"""Formats whose range the API server checks, by the bits that are left beside the sign."""
+
 QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
 OBJECT_META: dict[str, Any] = {
     "type": "object",
@@ -150,6 +153,9 @@ def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:
         strict["additionalProperties"] = False
     if schema.get("x-kubernetes-list-type") == "set":
         strict["uniqueItems"] = True
+    if bits := INTEGERS.get(str(schema.get("format"))):
+        strict["maximum"] = min(schema.get("maximum", 2**bits - 1), 2**bits - 1)
+        strict["minimum"] = max(schema.get("minimum", -(2**bits)), -(2**bits))
     return strict
 
 
