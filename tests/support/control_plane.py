@@ -67,9 +67,9 @@ class ControlPlane:
         self._port = free_port()
         self.url = f"https://{LOOPBACK}:{self._port}"
         self._programs: list[Program] = []
-        tls = ssl.create_default_context(cafile=str(self.authority.certificate))
-        tls.load_cert_chain(self._keys.admin.certificate, self._keys.admin.key)
-        self.api = KubeApi(httpx.Client(base_url=self.url, verify=tls, timeout=30))
+        self._tls = ssl.create_default_context(cafile=str(self.authority.certificate))
+        self._tls.load_cert_chain(self._keys.admin.certificate, self._keys.admin.key)
+        self.api = KubeApi(self.client())
         try:
             self._start_etcd()
             self._start_api_server()
@@ -81,6 +81,10 @@ class ControlPlane:
     def account_key(self) -> Path:
         """The private key that service account tokens are signed with."""
         return self._keys.accounts.key
+
+    def client(self) -> httpx.Client:
+        """A client of its own that speaks as an administrator: each thread needs one."""
+        return httpx.Client(base_url=self.url, verify=self._tls, timeout=30)
 
     def stop(self) -> None:
         """End all programs, the last started first."""
