@@ -194,6 +194,9 @@ class KubernetesCluster:
         self._acting.replicas = {
             name: one.replicas - one.surged_by for name, one in snapshot.workloads.items()
         }
+        self._acting.surged = frozenset(
+            name for name, one in snapshot.workloads.items() if one.surged_by
+        )
         return snapshot
 
     def caches(self) -> Caches:

@@ -44,7 +44,7 @@ LONGEST_NOTE = 1024
 
 @dataclass(slots=True)
 class Acting:
-    """Carries actions out. ``uids`` and ``replicas`` are of the last look."""
+    """Carries actions out. ``uids``, ``replicas`` and what is ``surged`` are of the last look."""
 
     api: KubeApi
     surges: Surges
@@ -52,6 +52,7 @@ class Acting:
     clock: Callable[[], datetime]
     uids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     replicas: dict[WorkloadName, int] = field(default_factory=dict)
+    surged: frozenset[WorkloadName] = frozenset()
 
     def do(self, action: Action) -> None:  # noqa: C901, PLR0912 - a table: a line for each action
         """Make it so.
@@ -69,7 +70,8 @@ class Acting:
             case Surge(workload):
                 self.surges.surge(action, self.replicas.get(workload))
             case Unsurge():
-                self.surges.unsurge(action)
+                is_back = action.workload not in self.surged
+                self.surges.unsurge(action, self.clock(), is_back=is_back)
             case PreferToDelete(namespace, pod):
                 self._cost(namespace, pod, FIRST_TO_GO)
             case PreferToKeep(namespace, pod):

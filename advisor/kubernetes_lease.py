@@ -36,7 +36,7 @@ class Leases:
         wanted: dict[str, Any] = _spec(holder, seconds, now)
         if theirs != holder:
             transitions = int(spec.get("leaseTransitions") or 0) + 1
-            wanted |= {"acquireTime": _micro(now), "leaseTransitions": transitions}
+            wanted |= {"acquireTime": micro(now), "leaseTransitions": transitions}
         about = {"resourceVersion": found["metadata"]["resourceVersion"]}
         return self._write(name, {"metadata": about, "spec": wanted})
 
@@ -59,7 +59,7 @@ class Leases:
         return True
 
     def _create(self, name: str, holder: str, seconds: int, now: datetime) -> bool:
-        spec = {**_spec(holder, seconds, now), "acquireTime": _micro(now), "leaseTransitions": 0}
+        spec = {**_spec(holder, seconds, now), "acquireTime": micro(now), "leaseTransitions": 0}
         thing = {
             "apiVersion": COORDINATION,
             "kind": "Lease",
@@ -81,10 +81,10 @@ def _spec(holder: str, seconds: int, now: datetime) -> dict[str, Any]:
     return {
         "holderIdentity": holder,
         "leaseDurationSeconds": seconds,
-        "renewTime": _micro(now),
+        "renewTime": micro(now),
     }
 
 
-def _micro(at: datetime) -> str:
+def micro(at: datetime) -> str:
     """A time as Kubernetes' MicroTime."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

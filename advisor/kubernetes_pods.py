@@ -17,6 +17,11 @@ DEPLOYMENT, STATEFUL_SET, INFERENCE_SERVICE = "Deployment", "StatefulSet", "Infe
 SURGED_FROM = "spotcast.io/surged-from"
 """Annotation of what we surged: a `Surged` as JSON, so that no crash loses what it was before."""
 
+AUTOSCALER = "serving.kserve.io/autoscalerClass"
+"""Annotation of an InferenceService, which KServe copies to its Deployment: who sizes that."""
+OTHERS = frozenset({"external"})
+"""Classes where KServe sizes nothing by its ``minReplicas``: to raise them adds no replica."""
+
 MIRROR = "kubernetes.io/config.mirror"
 """Annotation of a pod that stands for a static one of the kubelet."""
 
@@ -167,11 +172,12 @@ class Workloads:
             if owner and owner["kind"] == INFERENCE_SERVICE and _is_predictor(one):
                 name = WorkloadName(INFERENCE_SERVICE, where[0], owner["name"])
                 self._services[where] = name
-                self._add(name, one, of_services.get(name), can_surge=True)
+                is_sized = annotations_of(one).get(AUTOSCALER) not in OTHERS
+                can_surge = is_sized and not _is_alone(one)
+                self._add(name, one, of_services.get(name), can_surge=can_surge)
                 continue
-            # Who owns or sizes it would put our replicas back; Recreate says: never two at once.
-            is_alone = (one["spec"].get("strategy") or {}).get("type") == "Recreate"
-            can_surge = owner is None and where not in scaled and not is_alone
+            # Who owns or sizes it would put our replicas back.
+            can_surge = owner is None and where not in scaled and not _is_alone(one)
             name = WorkloadName(DEPLOYMENT, *where)
             self._add(name, one, surged(annotations_of(one)), can_surge=can_surge)
 
@@ -191,7 +197,7 @@ class Workloads:
         replicas = manifest["spec"].get("replicas", 1)
         ready = (manifest.get("status") or {}).get("readyReplicas") or 0
         by = max(0, replicas - ours.replicas) if ours else 0
-        self.found[name] = Workload(name, replicas, ready, can_surge, by)
+        self.found[name] = Workload(name, replicas, ready, can_surge, by, ours is not None)
 
 
 def pods_by_node(
@@ -244,6 +250,11 @@ def is_held(pod: Manifest, now: datetime) -> bool:
     seconds = sum(float(count) * _SECONDS[unit] for count, unit in _GO_PART.findall(said))
     since = datetime.fromisoformat(started) if started else now
     return now < since + timedelta(seconds=seconds)
+
+
+def _is_alone(deployment: Manifest) -> bool:
+    """Whether it says that there are never two of its pods at once."""
+    return bool((deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
 
 
 def _is_predictor(deployment: Manifest) -> bool:

@@ -2,17 +2,19 @@
 
 A Deployment keeps it in an annotation, written with the replicas in one patch. An InferenceService
 cannot: KServe copies its annotations to its pods, and would start them all anew (serving contract,
-section 1). What it was stands in a Lease of ours, written before anything is changed.
+section 1). What it was stands in a Lease of ours, written before anything is changed, and kept
+until its Deployment has come back to it: that is for an autoscaler to do, which takes its time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from advisor.cluster import ClusterRefusedError, Manifest
 from advisor.karpenter.labels import MANAGED_BY
 from advisor.kubernetes_api import CONFLICT, NOT_FOUND, KubeApi, annotations_of, good
-from advisor.kubernetes_lease import COORDINATION
+from advisor.kubernetes_lease import COORDINATION, micro
 from advisor.kubernetes_pods import (
     DEPLOYMENT,
     INFERENCE_SERVICE,
@@ -26,6 +28,9 @@ from advisor.replacement.records import WorkloadName
 APPS, KSERVE = "apps/v1", "serving.kserve.io/v1beta1"
 KEPT_FOR = "spotcast.io/surged"
 """Annotation of the Lease: the InferenceService that it keeps the replicas of."""
+COMES_BACK_WITHIN = timedelta(minutes=6)
+"""From the old ``minReplicas`` to the old size: an autoscaler goes down only when it has wanted
+that for 5 minutes, by Kubernetes' default, and looks every 15 s. What stays longer is wanted."""
 SELECTOR = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
 
 
@@ -68,10 +73,13 @@ class Surges:
 
         self.api.change(version, path, _subject(action.workload), patch)
 
-    def unsurge(self, action: Unsurge) -> None:
-        """Go back, unless somebody has changed the replicas since; then they stay."""
+    def unsurge(self, action: Unsurge, now: datetime, *, is_back: bool) -> None:
+        """Go back, unless somebody has changed the replicas since; then they stay.
+
+        ``is_back``: by the last look the workload has no more replicas than before.
+        """
         if action.workload.kind == INFERENCE_SERVICE:
-            self._unsurge_service(action.workload)
+            self._unsurge_service(action.workload, now, is_back=is_back)
             return
         version, path = _where(action.workload)
 
@@ -106,19 +114,32 @@ class Surges:
         self._keep(action.workload, Surged(base, before, after))
         self._set(action.workload, {name: (predictor.get(name), after[name]) for name in after})
 
-    def _unsurge_service(self, name: WorkloadName) -> None:
-        kept = self.of_services().get(name)
-        if kept is None:
-            return
-        version, path = _where(name)
-        found = self.api.find(version, path, _subject(name))
-        if found is not None:
-            back = kept.way_back(_predictor(found))
-            self._set(name, {one: (kept.after[one], value) for one, value in back.items()})
+    def _unsurge_service(self, name: WorkloadName, now: datetime, *, is_back: bool) -> None:
         lease = f"{self._leases}/{_lease(name)}"
+        note = self.api.find(COORDINATION, lease, f"Lease {_lease(name)}")
+        if note is None:
+            return
+        since = (note.get("spec") or {}).get("renewTime")
+        if since is None:
+            is_there = self._restore(name, surged(annotations_of(note)))
+            if is_there and not is_back:
+                change = {"spec": {"renewTime": micro(now)}}
+                self.api.merge(COORDINATION, lease, change, f"Lease {_lease(name)}")
+                return
+        elif not is_back and now - datetime.fromisoformat(since) < COMES_BACK_WITHIN:
+            return
         answer = self.api.ask("DELETE", COORDINATION, lease)
         if answer.status != NOT_FOUND:
             good(answer, f"Lease {_lease(name)}", verb="delete")
+
+    def _restore(self, name: WorkloadName, kept: Surged | None) -> bool:
+        """Set what we set to what it was; whether the InferenceService is there at all."""
+        version, path = _where(name)
+        found = self.api.find(version, path, _subject(name))
+        if found is not None and kept is not None:
+            back = kept.way_back(_predictor(found))
+            self._set(name, {one: (kept.after[one], value) for one, value in back.items()})
+        return found is not None
 
     def _set(self, name: WorkloadName, fields: Mapping[str, tuple[object, int | None]]) -> None:
         """Set fields of the predictor, each from what it is now; another writer's value stays."""
@@ -149,7 +170,9 @@ class Surges:
             good(answer, f"Lease {_lease(name)}", verb="create")
             return
 
-        change = {"metadata": {"annotations": {SURGED_FROM: kept.text()}}}
+        # The time says since when one surged before is set back.
+        note = {"annotations": {SURGED_FROM: kept.text()}}
+        change = {"metadata": note, "spec": {"renewTime": None}}
         path = f"{self._leases}/{_lease(name)}"
         self.api.merge(COORDINATION, path, change, f"Lease {_lease(name)}")
 

@@ -59,7 +59,8 @@ class Workload:
     """Replicas wanted and Ready.
 
     ``can_surge``: one more may be asked for (a Deployment, or an InferenceService in Standard
-    mode); ``surged_by`` is how many we have added to it.
+    mode); ``surged_by`` is how many we have added to it. ``is_noted``: what it was before stands in
+    the cluster, until it has come back to that.
     """
 
     name: WorkloadName
@@ -67,6 +68,7 @@ class Workload:
     ready: int
     can_surge: bool
     surged_by: int = 0
+    is_noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

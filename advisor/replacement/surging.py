@@ -15,6 +15,7 @@ from advisor.replacement.records import (
     Mechanism,
     Snapshot,
     State,
+    Workload,
     WorkloadName,
 )
 
@@ -83,11 +84,16 @@ def replicas_for(one: HandOver, open_ones: Iterable[HandOver], snapshot: Snapsho
     actions: list[Action] = []
     for name in sorted(shares(one)):
         workload = snapshot.workloads.get(name)
-        if workload is None or workload.surged_by == wanted[name]:
+        if workload is None or _is_so(workload, wanted[name]):
             continue
         own = workload.replicas - workload.surged_by
         actions.append(Surge(name, own + wanted[name]) if wanted[name] else Unsurge(name))
     return actions
+
+
+def _is_so(workload: Workload, wanted: int) -> bool:
+    """Whether so many are added; none are once no note of it is left, either."""
+    return workload.surged_by == wanted and not (workload.is_noted and not wanted)
 
 
 def is_served(one: HandOver, others: Sequence[HandOver], snapshot: Snapshot) -> bool:

@@ -3,6 +3,7 @@
 Elliptic keys: an RSA key takes a good part of a second to make, and a cluster needs several.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -46,8 +47,12 @@ class Authority:
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
+    def bundle(self) -> str:
+        """Its own certificate as a ``caBundle`` has it."""
+        return b64encode(self.certificate.read_bytes()).decode()
+
     def server(self, name: str) -> KeyPair:
-        """A key pair for the API server on loopback."""
+        """A key pair for a server on loopback: the API server, or one that it asks."""
         names: list[x509.GeneralName] = [x509.DNSName(one) for one in SERVER_NAMES]
         names.append(x509.IPAddress(IPv4Address(LOOPBACK)))
         return self._signed(name, _name(name), x509.SubjectAlternativeName(names))

@@ -1,6 +1,6 @@
 """The Kubernetes API as tests use it: apply as kubectl does, read, patch and delete by kind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,7 @@ class KubeApi:
 
     def every(self, api_version: str, kind: str, **asked: str) -> list[dict[str, Any]]:
         """All objects of a kind, of all namespaces; ``asked`` are the query's parameters."""
-        plural, _ = self._kind(api_version, kind)
-        items = said(self.http.get(f"{_group(api_version)}/{plural}", params=asked))["items"]
+        items = said(self.http.get(self.path_of_kind(api_version, kind), params=asked))["items"]
         return list(items)
 
     def delete(self, manifest: Mapping[str, Any]) -> None:
@@ -102,9 +101,13 @@ class KubeApi:
         """Install each CRD of a folder, and wait until the server takes objects of them."""
         found = [one for path in sorted(folder.glob("*.yaml")) for one in documents(path)]
         assert found, f"no CRD in {folder}"
-        for crd in found:
+        self.install(found)
+
+    def install(self, crds: Sequence[Mapping[str, Any]]) -> None:
+        """Install each CRD, and wait until the server takes objects of them."""
+        for crd in crds:
             said(self.apply(crd))
-        for crd in found:
+        for crd in crds:
             wait_for(partial(self._serves, crd), f"{crd['metadata']['name']} served")
         self._kinds.clear()
 
@@ -115,6 +118,11 @@ class KubeApi:
         inside = f"/namespaces/{about.get('namespace', 'default')}" if is_namespaced else ""
         return f"{_group(version)}{inside}/{plural}/{about['name']}"
 
+    def path_of_kind(self, version: str, kind: str) -> str:
+        """Where all objects of the kind are, of all namespaces."""
+        plural, _ = self._kind(version, kind)
+        return f"{_group(version)}/{plural}"
+
     def _kind(self, version: str, kind: str) -> tuple[str, bool]:
         if (version, kind) not in self._kinds:
             for one in said(self.http.get(_group(version)))["resources"]:
@@ -123,13 +131,21 @@ class KubeApi:
         return self._kinds[version, kind]
 
     def _serves(self, crd: Mapping[str, Any]) -> bool:
+        """Whether objects of it are taken, and it is told of to those who ask what there is."""
         spec = crd["spec"]
+        versions = [
+            f"/apis/{spec['group']}/{one['name']}" for one in spec["versions"] if one["served"]
+        ]
+        plural = spec["names"]["plural"]
         return all(
-            self.http.get(
-                f"/apis/{spec['group']}/{one['name']}/{spec['names']['plural']}"
-            ).is_success
-            for one in spec["versions"]
-            if one["served"]
+            self.http.get(f"{version}/{plural}").is_success and self._tells_of(version, plural)
+            for version in versions
+        )
+
+    def _tells_of(self, version: str, plural: str) -> bool:
+        answer = self.http.get(version)
+        return answer.is_success and any(
+            one["name"] == plural for one in answer.json()["resources"]
         )
 
 

@@ -87,11 +87,18 @@ def _gpu_labels(machine: InstanceType) -> dict[str, str]:
     match machine.provider:
         case "aws" if maker:
             manufacturer = {AWS.key("instance-gpu-manufacturer"): maker}
-            return manufacturer | {AWS.key("instance-gpu-count"): count}
+            memory = _mib(machine.gpu_memory_gib)
+            return manufacturer | {AWS.key("instance-gpu-count"): count} | memory
         case "azure":
             return {AZURE.key("sku-gpu-count"): count}
         case _:
             return {}
+
+
+def _mib(gpu_memory_gib: float | None) -> dict[str, str]:
+    """The label of a GPU's memory, in MiB; none where it is not known."""
+    key = AWS.key("instance-gpu-memory")
+    return {} if gpu_memory_gib is None else {key: f"{1024 * gpu_memory_gib:.0f}"}
 
 
 def _offering(offering: Offering) -> dict[str, Any]:

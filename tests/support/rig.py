@@ -32,6 +32,11 @@ READY_AFTER = "spotcast.test/ready-after"
 
 GATES = "NodeOverlay=true,CapacityBuffer=true,SpotToSpotConsolidation=true"
 BOOT = "2s"
+AUTOSCALING = (
+    "--horizontal-pod-autoscaler-sync-period=5s",
+    "--horizontal-pod-autoscaler-downscale-stabilization=15s",
+)
+"""For the 15 s and 5 min that Kubernetes has by itself."""
 PROVIDER_PREFIX = "kwok://"
 
 
@@ -130,7 +135,9 @@ class Rig:
             "BATCH_IDLE_DURATION": "200ms",
             "BATCH_MAX_DURATION": "2s",
         }
-        program = self.plane.run([str(FOLDER / "bin" / "karpenter")], "karpenter", _with(settings))
+        program = self.plane.run(
+            [str(FOLDER / "bin" / "karpenter")], "karpenter", environment(settings)
+        )
         url = f"http://{LOOPBACK}:{health}/readyz"
         program.wait_until(lambda: answers(url), START_SECONDS)
         return program
@@ -145,11 +152,12 @@ class Rig:
                 f"--service-account-private-key-file={plane.account_key}",
                 f"--root-ca-file={plane.authority.certificate}",
                 "--concurrent-deployment-syncs=2",
+                *AUTOSCALING,
             ],
             "kube-controller-manager",
-            _with({}),
+            environment({}),
         )
-        plane.run([binary, "kube-scheduler", *common], "kube-scheduler", _with({}))
+        plane.run([binary, "kube-scheduler", *common], "kube-scheduler", environment({}))
         # Pods need the account that the controllers make.
         controllers.wait_until(self._has_default_account, START_SECONDS)
 
@@ -165,7 +173,7 @@ class Rig:
             "--cidr=10.64.0.0/12",
             f"--node-ip={LOOPBACK}",
         ]
-        self.plane.run(command, "kwok", _with({}))
+        self.plane.run(command, "kwok", environment({}))
 
     def _has_default_account(self) -> bool:
         about = {"name": "default", "namespace": "default"}
@@ -249,6 +257,6 @@ def _node(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
 
 
-def _with(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a program: nothing of ours but where programs are found."""
     return {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", **settings}

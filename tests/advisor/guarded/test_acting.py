@@ -1,5 +1,7 @@
 """Actions on a guarded cluster: twice done is once done, and what is not ours is left."""
 
+from datetime import timedelta
+
 import pytest
 
 from advisor.cluster import (
@@ -148,7 +150,59 @@ def test_a_service_is_surged_without_touching_what_its_pods_are_made_of(
 
     cluster.do(Unsurge(SERVICE))
     assert api.at(of.SERVICES, "chat", "default")["spec"] == given["spec"]
+
+    # An autoscaler follows later.
+    waiting = cluster.snapshot(NOW).workloads[SERVICE]
+    assert (waiting.surged_by, waiting.is_noted) == (1, True)
+    cluster.do(Unsurge(SERVICE))
+    assert api.objects[of.LEASES]
+    api.put(of.DEPLOYMENTS, made)
+    assert cluster.snapshot(NOW).workloads[SERVICE].is_noted
+    cluster.do(Unsurge(SERVICE))
     assert api.objects[of.LEASES] == {}
+    assert not cluster.snapshot(NOW).workloads[SERVICE].is_noted
+
+
+def test_replicas_of_a_service_that_stay_are_wanted_by_its_autoscaler(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    a_surged_service(api, cluster)
+    cluster.do(Unsurge(SERVICE))
+    (lease,) = api.objects[of.LEASES].values()
+
+    for minutes, is_left in ((5, True), (7, False)):
+        lease["spec"]["renewTime"] = (NOW - timedelta(minutes=minutes)).isoformat()
+        cluster.do(Unsurge(SERVICE))
+        assert bool(api.objects[of.LEASES]) == is_left
+    assert cluster.snapshot(NOW).workloads[SERVICE].surged_by == 0
+
+
+def test_a_service_that_is_surged_anew_while_it_comes_back_begins_where_it_was(
+    api: GuardedApi, cluster: KubernetesCluster
+) -> None:
+    a_surged_service(api, cluster)
+    cluster.do(Unsurge(SERVICE))
+    cluster.snapshot(NOW)
+    cluster.do(Surge(SERVICE, 3))
+
+    assert api.at(of.SERVICES, "chat", "default")["spec"]["predictor"]["minReplicas"] == 3
+    (lease,) = api.objects[of.LEASES].values()
+    assert lease["spec"].get("renewTime") is None
+    assert cluster.snapshot(NOW).workloads[SERVICE].surged_by == 1
+    cluster.do(Unsurge(SERVICE))
+    assert api.at(of.SERVICES, "chat", "default")["spec"]["predictor"]["minReplicas"] == 2
+
+
+def a_surged_service(api: GuardedApi, cluster: KubernetesCluster) -> None:
+    """One of two replicas, whose Deployment has the third."""
+    given = of.a_service("chat", minReplicas=2, maxReplicas=4)
+    api.put(of.SERVICES, given)
+    made = of.a_workload("Deployment", "chat-predictor", owned_by=given)
+    api.put(of.DEPLOYMENTS, made)
+    cluster.snapshot(NOW)
+    cluster.do(Surge(SERVICE, 3))
+    api.put(of.DEPLOYMENTS, {**made, "spec": {**made["spec"], "replicas": 3}})
+    cluster.snapshot(NOW)
 
 
 @pytest.mark.parametrize("cut_at", range(3))

@@ -176,6 +176,17 @@ def test_a_workload_is_surged_only_where_nobody_puts_it_back(
     api.put(of.DEPLOYMENTS, served)
     other = of.a_workload("Deployment", "chat-transformer", owned_by=of.a_service("chat"))
     api.put(of.DEPLOYMENTS, other)
+    others = {"serving.kserve.io/autoscalerClass": "external"}
+    elsewhere = of.a_service("elsewhere")
+    api.put(
+        of.DEPLOYMENTS,
+        of.a_workload("Deployment", "e-predictor", owned_by=elsewhere, annotations=others),
+    )
+    single = of.a_service("single")
+    api.put(
+        of.DEPLOYMENTS,
+        of.a_workload("Deployment", "s-predictor", owned_by=single, strategy={"type": "Recreate"}),
+    )
 
     found = cluster.snapshot(NOW).workloads.values()
 
@@ -187,6 +198,8 @@ def test_a_workload_is_surged_only_where_nobody_puts_it_back(
         "store": False,
         "chat": True,
         "chat-transformer": False,
+        "elsewhere": False,
+        "single": False,
     }
     assert all((one.replicas, one.ready) == (2, 2) for one in found)
 

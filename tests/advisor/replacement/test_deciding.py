@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from advisor.replacement.actions import Action, LiftWarming, Release, Uncordon
+from advisor.replacement.actions import Action, LiftWarming, Release, Uncordon, Unsurge
 from advisor.replacement.deciding import Decision, Kept, Plan, asked_for, decide
 from advisor.replacement.places import Destination
 from advisor.replacement.records import (
@@ -461,6 +461,17 @@ def test_marks_of_ours_that_no_hand_over_owns_are_taken_away() -> None:
         Uncordon("a"),
         Release("b"),
     ]
+
+
+def test_replicas_that_come_back_after_their_hand_over_are_followed_to_the_end() -> None:
+    workload = Workload(LLM, 3, 3, can_surge=True, surged_by=1, is_noted=True)
+    there = replace(seen(serving("a")), workloads={LLM: workload})
+    share = {"surge": '{"Deployment/default/llm": 1}'}
+    owner = replace(a_hand_over(State.SURGING), detail=share)
+    ended = replace(owner, state=State.DONE)
+
+    assert list(decide(there, {}, (), (ended,), QUICK).tidied) == [Unsurge(LLM)]
+    assert list(decide(there, {}, (), (owner,), QUICK).tidied) == []
 
 
 @pytest.mark.parametrize(

@@ -79,13 +79,19 @@ def a_hand_over(
     )
 
 
-def seen(*nodes: GuardedNode, ready: int = 2, surged: int = 0, drift_allowed: int = 10) -> Snapshot:
+def seen(
+    *nodes: GuardedNode,
+    ready: int = 2,
+    surged: int = 0,
+    drift_allowed: int = 10,
+    noted: bool = False,
+) -> Snapshot:
     """A cluster in which two pods are wanted."""
     return Snapshot(
         NOW,
         {one.name: one for one in nodes},
         {"gpu": NodePoolState("gpu", True, True, drift_allowed)},
-        {LLM: Workload(LLM, 2 + surged, ready, True, surged)},
+        {LLM: Workload(LLM, 2 + surged, ready, True, surged, noted)},
     )
 
 
@@ -306,6 +312,14 @@ def test_a_claim_on_which_pods_stand_is_kept() -> None:
 
     assert end_of(back) == State.ROLLED_BACK
     assert done(back) == []
+
+
+@pytest.mark.parametrize("surged", [0, 1])
+def test_nothing_is_evicted_until_the_scale_down_is_known_to_be_over(surged: int) -> None:
+    handed = a_hand_over(State.SURGING, Mechanism.SURGE, handed="yes")
+    there = seen(replace(OLD, is_cordoned=True), surged=surged, ready=3, noted=True)
+
+    assert done(moved(handed, there)) == [PreferToDelete("default", "llm-a"), Unsurge(LLM)]
 
 
 def test_an_emergency_cordons_and_evicts_at_once() -> None:
