@@ -7,12 +7,12 @@ What a node keeps for itself is not in it, and neither is what several pods on o
 from advisor.demand import ARCHITECTURES, Demand
 from advisor.errors import DemandError
 from advisor.packing import Pod, Workload
+from advisor.units import MIB_PER_GIB
 
 GPUS = {"nvidia.com/gpu": "nvidia", "amd.com/gpu": "amd"}
 """GPU manufacturers by the resource of their device plugins."""
 
 ARCH = "kubernetes.io/arch"
-MIB_PER_GIB = 1024
 
 
 def demand_of(workload: Workload, place: str) -> Demand:

@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+MIB_PER_GIB = 1024
+
 GIB_PER_UNIT = {
     "": 1.0,
     "gib": 1.0,

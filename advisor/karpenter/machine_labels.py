@@ -7,9 +7,9 @@ left out, and a requirement on it counts as unmet.
 import re
 
 from advisor.demand import gpu_manufacturer
-from advisor.demand_pods import MIB_PER_GIB
 from advisor.karpenter import labels as words
 from advisor.karpenter import shapes
+from advisor.units import MIB_PER_GIB
 from warehouse.records import REGIONAL, InstanceType, Offering
 
 REGION = "topology.kubernetes.io/region"

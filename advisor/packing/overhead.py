@@ -17,9 +17,8 @@ from importlib import resources
 from types import MappingProxyType
 
 from advisor.demand import gpu_manufacturer
+from advisor.units import MIB_PER_GIB
 from warehouse.records import InstanceType
-
-MIB_PER_GIB = 1024
 
 Ladder = Sequence[tuple[float, float]]
 """Upper ends and the share of what lies below each, above the one before."""

@@ -8,11 +8,12 @@ import math
 from dataclasses import dataclass
 
 from advisor.demand import Demand
-from advisor.demand_pods import GPUS, MIB_PER_GIB
+from advisor.demand_pods import GPUS
 from advisor.serving.gpu_memory import GIB, REST_GIB, UTILIZATION, GpuMemory, Split, gpu_memory
 from advisor.serving.kserve_objects import mapping_at
 from advisor.serving.models import ASSUMED_PRECISION, Model, guessed
 from advisor.serving.service import Mode, Service, Weights, requests_of
+from advisor.units import MIB_PER_GIB
 
 CONTEXT_TOKENS = 8192
 """Assumed where neither the manifest nor the user says a length: that of the contract's example."""
