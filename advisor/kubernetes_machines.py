@@ -7,10 +7,15 @@ the same ones for the warehouse, so that both name a pool alike.
 import re
 from collections.abc import Mapping
 
-from advisor.karpenter.labels import AWS_ZONE_ID, CAPACITY_TYPE, INSTANCE_TYPE, PROVIDERS, ZONE
+from advisor.karpenter.labels import (
+    AWS_ZONE_ID,
+    CAPACITY_TYPE,
+    INSTANCE_TYPE,
+    PROVIDERS,
+    REGION,
+    ZONE,
+)
 from warehouse.records import Pool
-
-REGION = "topology.kubernetes.io/region"
 
 SPOT = {
     CAPACITY_TYPE: {"spot"},

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 MIB_PER_GIB = 1024
+GB_PER_GIB = 2**30 / 1e9
 
 GIB_PER_UNIT = {
     "": 1.0,
@@ -36,6 +37,19 @@ def gib(text: str) -> float:
     if not match or match["unit"].lower() not in GIB_PER_UNIT:
         raise ValueError(f"{text!r} is no size: write 64 GiB, 65536 MiB or 1.5 TiB")
     return float(match["number"]) * GIB_PER_UNIT[match["unit"].lower()]
+
+
+def gigabytes(text: str) -> float:
+    """``"65.5 GB"``, ``"61 GiB"`` or ``"65.5"`` in GB of 10^9 bytes, as models and images are told.
+
+    Raises:
+        ValueError: it is no size above 0; says how to write one.
+    """
+    bare = re.fullmatch(r"\s*\d+(\.\d+)?\s*", text)
+    found = float(text) if bare else gib(text) * GB_PER_GIB
+    if not found:
+        raise ValueError(f"{text!r}: a size is above 0")
+    return found
 
 
 def duration(text: str) -> timedelta | None:

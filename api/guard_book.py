@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from advisor.replacement.budgets import ENDS
 from advisor.replacement.records import (
     Evidence,
     HandOver,
@@ -155,7 +156,7 @@ class Book:
 
 def is_over(one: HandOver) -> bool:
     """Whether the hand-over has ended."""
-    return one.state in {State.DONE, State.ROLLED_BACK, State.OVERTAKEN, State.FAILED}
+    return one.state in ENDS
 
 
 def _row(one: HandOver) -> Replacement:

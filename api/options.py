@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,12 @@ import typer
 from advisor import Demand, Policy, Work
 from advisor.demand_file import read_demand
 from advisor.gpus import FORMATS
-from advisor.units import duration, gib
+from advisor.units import duration, gib, gigabytes
 from api.errors import UsageError
 from api.output import Format
 from api.wiring import utc_now
+
+PARAMETERS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[bBmM]?)")
 
 
 def _size(text: str) -> float:
@@ -24,6 +27,31 @@ def _size(text: str) -> float:
         return gib(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def size_gb(text: str) -> float:
+    """The size of a model or an image in GB, such as ``65.5GB``.
+
+    Raises:
+        BadParameter: it is none; says how to write one.
+    """
+    try:
+        return gigabytes(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def parameter_count(text: str) -> float:
+    """How many parameters a model has, such as ``32.76B`` or ``560M``; a bare number is billions.
+
+    Raises:
+        BadParameter: it is none; says how to write one.
+    """
+    found = PARAMETERS.fullmatch(text.strip())
+    count = float(found["number"]) * (1e6 if found["unit"].lower() == "m" else 1e9) if found else 0
+    if not count:
+        raise typer.BadParameter(f"{text!r} is no number of parameters: write 32.76B or 560M")
+    return count
 
 
 def moment(text: str) -> datetime:
@@ -174,6 +202,22 @@ Warehouse = Annotated[
 ]
 
 
+def demand_in(path: Path | None) -> tuple[Demand, Policy]:
+    """Demand and policy of a file; those that ask for nothing without one.
+
+    Raises:
+        UsageError: the file cannot be read.
+        DemandError: what it asks for cannot be.
+    """
+    if path is None:
+        return Demand(), Policy()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    return read_demand(text, str(path))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """The options by which offerings are asked for; the same for every command that asks."""
@@ -249,13 +293,7 @@ class Filters:
         return {}
 
     def _read(self) -> tuple[Demand, Policy]:
-        if self.demand_file is None:
-            return Demand(), Policy()
-        try:
-            text = self.demand_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.demand_file}: cannot be read: {error}") from error
-        return read_demand(text, str(self.demand_file))
+        return demand_in(self.demand_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

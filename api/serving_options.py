@@ -1,7 +1,6 @@
 """Options by which served models are named and described; for every command about KServe."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +11,8 @@ import typer
 
 from advisor.kubernetes import KubernetesCluster
 from advisor.lead_time import ImagePull
+from advisor.lead_time_terms import IMAGE_GB
 from advisor.serving.kserve_demand import (
-    IMAGE_GB,
     Asked,
     ServiceDemand,
     demand_of_service,
@@ -33,38 +32,22 @@ from advisor.serving.models import (
     with_shape,
 )
 from advisor.serving.service import Mode, Service
-from advisor.units import gib
 from api.answers import known_market
 from api.errors import NoAnswerError, UsageError
 from api.manifest_files import read_manifests
-from api.options import Filters, Kubeconfig, KubeContext, Warehouse, span
+from api.options import (
+    Filters,
+    Kubeconfig,
+    KubeContext,
+    Warehouse,
+    parameter_count,
+    size_gb,
+    span,
+)
 from api.settings import Settings
 from warehouse.records import Offering
 
 PROVIDERS = ("aws", "alibaba", "gcp", "azure")
-GB_PER_GIB = 2**30 / 1e9
-
-_BILLIONS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[bBmM]?)")
-_GB = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(GB)?", re.IGNORECASE)
-
-
-def _parameters(text: str) -> float:
-    found = _BILLIONS.fullmatch(text.strip())
-    count = float(found["number"]) * (1e6 if found["unit"].lower() == "m" else 1e9) if found else 0
-    if not count:
-        raise typer.BadParameter(f"{text!r} is no number of parameters: write 32.76B or 560M")
-    return count
-
-
-def _gigabytes(text: str) -> float:
-    found = _GB.fullmatch(text.strip())
-    try:
-        value = float(found["number"]) if found else gib(text) * GB_PER_GIB
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no size: write 65.5 GB or 61 GiB") from error
-    if not value:
-        raise typer.BadParameter(f"{text!r}: a size is above 0")
-    return value
 
 
 def _precision(text: str) -> str:
@@ -111,11 +94,11 @@ class ServingOptions:
     ] = None
     parameters: Annotated[
         float | None,
-        typer.Option(parser=_parameters, metavar="COUNT", help="Parameters, such as 32.76B."),
+        typer.Option(parser=parameter_count, metavar="COUNT", help="Parameters, such as 32.76B."),
     ] = None
     weights: Annotated[
         float | None,
-        typer.Option(parser=_gigabytes, metavar="SIZE", help="All weight files, such as 65.5 GB."),
+        typer.Option(parser=size_gb, metavar="SIZE", help="All weight files, such as 65.5 GB."),
     ] = None
     precision: Annotated[
         str | None,
@@ -136,7 +119,7 @@ class ServingOptions:
     ] = None
     image_size: Annotated[
         float | None,
-        typer.Option(parser=_gigabytes, metavar="SIZE", help="The server's image, compressed."),
+        typer.Option(parser=size_gb, metavar="SIZE", help="The server's image, compressed."),
     ] = None
     deployment_mode: Annotated[
         Mode | None, typer.Option(help="How the cluster runs services that do not say it.")

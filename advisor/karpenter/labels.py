@@ -18,6 +18,7 @@ OS = "kubernetes.io/os"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 ZONE = "topology.kubernetes.io/zone"
+REGION = "topology.kubernetes.io/region"
 AWS_ZONE_ID = "topology.k8s.aws/zone-id"
 
 NODEPOOL = "karpenter.sh/nodepool"

@@ -12,7 +12,6 @@ from advisor.karpenter import shapes
 from advisor.units import MIB_PER_GIB
 from warehouse.records import REGIONAL, InstanceType, Offering
 
-REGION = "topology.kubernetes.io/region"
 AWS_TYPE = re.compile(r"([a-z]+)(-[0-9]+tb)?([0-9]+)[^.]*\.(.+)")
 """Category, generation and size in an AWS type (karpenter-provider-aws,
 pkg/providers/instancetype/types.go)."""
@@ -31,7 +30,7 @@ def machine_labels(offering: Offering) -> dict[str, str]:
         words.OS: "linux",
         words.CAPACITY_TYPE: offering.capacity_type.value,
         words.INSTANCE_TYPE: pool.instance_type,
-        REGION: pool.region,
+        words.REGION: pool.region,
     }
     if pool.zone != REGIONAL:
         found[words.zone_key(provider, [pool.zone])] = pool.zone

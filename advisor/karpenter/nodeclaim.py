@@ -37,7 +37,7 @@ _COPIED = ("nodeClassRef", "taints", "startupTaints", "expireAfter", "terminatio
 CORE_KEYS = frozenset(
     {
         *(words.ARCH, words.OS, words.CAPACITY_TYPE, words.INSTANCE_TYPE, words.ZONE),
-        *(words.AWS_ZONE_ID, words.NODEPOOL, "topology.kubernetes.io/region"),
+        *(words.AWS_ZONE_ID, words.NODEPOOL, words.REGION),
         *("topology.k8s.alibabacloud/zone-id", "topology.k8s.gcp/zone-id"),
         *("node.kubernetes.io/windows-build", "cloud.google.com/gke-accelerator"),
         "cloud.google.com/gke-cpu-scaling-level",

@@ -87,7 +87,7 @@ def judge(
     acts = probability > threshold
     side = "above" if acts else "not above"
     text = (
-        f"P(lost within {_minutes(window)}) is {_share(probability)}, {side} the "
+        f"P(lost within {minutes_text(window)}) is {_share(probability)}, {side} the "
         f"{_share(threshold)} at which replacing pays: {'; '.join(texts)}"
     )
     return Judgement(acts, probability, text, acts and max(final, default=0.0) > threshold)
@@ -108,7 +108,7 @@ def _forecast(
     if not risk.may_act:
         return 0.0, [f"{said} has no proven skill and is not counted"]
     if risk.window < window:
-        return 0.0, [f"{said} foresees {_minutes(risk.window)} only and is not counted"]
+        return 0.0, [f"{said} foresees {minutes_text(risk.window)} only and is not counted"]
     if risk.low <= threshold < risk.probability:
         return 0.0, [f"{said} is uncertain and not counted"]
     return risk.probability, [said]
@@ -118,5 +118,6 @@ def _share(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _minutes(window: timedelta) -> str:
+def minutes_text(window: timedelta) -> str:
+    """``9.7 min``."""
     return f"{window / timedelta(minutes=1):.3g} min"

@@ -10,10 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from advisor.karpenter.labels import WARMING
+from advisor.replacement.judging import minutes_text
 from advisor.replacement.places import Destination
 from advisor.replacement.records import GuardedNode, Mechanism, Snapshot
 from advisor.replacement.settings import GuardSettings
@@ -88,13 +88,13 @@ def _gap(node: GuardedNode, snapshot: Snapshot, settings: GuardSettings) -> str 
     if state and not state.has_warming:
         return (
             f"NodePool {state.name} has no startup taint {WARMING}: its pods are short for up to "
-            f"{_minutes(serving)}"
+            f"{minutes_text(serving)}"
         )
     if serving > settings.usable_wait:
         return (
-            f"Karpenter waits {_minutes(settings.usable_wait)} for a replacement that serves after "
-            f"{_minutes(serving)}: its pods are short for up to "
-            f"{_minutes(serving - settings.usable_wait)}"
+            f"Karpenter waits {minutes_text(settings.usable_wait)} for a replacement that "
+            f"serves after {minutes_text(serving)}: its pods are short for up to "
+            f"{minutes_text(serving - settings.usable_wait)}"
         )
     return None
 
@@ -109,7 +109,3 @@ def _claims(node: GuardedNode, places: Sequence[Destination]) -> list[Mapping[st
         about["name"] = f"{str(about.get('name') or node.nodepool)[:48]}-{mark}-{number}"
         found.append({**manifest, "metadata": about})
     return found
-
-
-def _minutes(window: timedelta) -> str:
-    return f"{window / timedelta(minutes=1):.3g} min"

@@ -16,6 +16,7 @@ from advisor.errors import ManifestError
 from advisor.karpenter import labels as words
 from advisor.serving.fluid_mounts import Runtime, mount
 from advisor.serving.fluid_state import API_VERSION, WHOLE
+from advisor.units import GB_PER_GIB
 from warehouse.records import CapacityType
 
 KINDS = {
@@ -24,7 +25,6 @@ KINDS = {
     Runtime.JUICEFS: "JuiceFSRuntime",
 }
 
-GB_PER_GIB = 2**30 / 1e9
 QUOTA_PER_WEIGHTS = 1.15
 """Room of a worker for each byte of the model: runtimes begin to evict at `HIGH`, round files up
 to blocks, and a model brings its tokenizer. Assumed."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from advisor.demand import Demand
 from advisor.demand_pods import GPUS
+from advisor.lead_time_terms import IMAGE_GB
 from advisor.serving.gpu_memory import GIB, REST_GIB, UTILIZATION, GpuMemory, Split, gpu_memory
 from advisor.serving.kserve_objects import mapping_at
 from advisor.serving.models import ASSUMED_PRECISION, Model, guessed
@@ -17,9 +18,6 @@ from advisor.units import MIB_PER_GIB
 
 CONTEXT_TOKENS = 8192
 """Assumed where neither the manifest nor the user says a length: that of the contract's example."""
-
-IMAGE_GB = 9.35
-"""vLLM's image, compressed (serving contract, section 4.4; published, not measured here)."""
 
 NODE_GIB = 20.0
 """Disk that the system and other images take; assumed, as the factors below."""

@@ -11,9 +11,8 @@ from advisor.karpenter.machine_labels import machine_labels
 from advisor.packing.constraints import Reader
 from advisor.packing.pods import Expression
 from advisor.serving.kserve_objects import Manifest
+from advisor.units import MIB_PER_GIB
 from warehouse.records import Offering
-
-MIB_PER_GIB = 1024
 
 LABEL_MIB = {24: 22_888, 48: 45_776}
 """Memory of one GPU as AWS tells it, where it is less than the nominal GiB

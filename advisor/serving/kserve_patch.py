@@ -15,9 +15,9 @@ from advisor.serving.kserve import AUTOSCALER, MODE
 from advisor.serving.kserve_check_running import allowed_by, budgets_of, grace_limit
 from advisor.serving.kserve_check_starting import PERIOD_SECONDS, PROGRESS, good_path, port_of
 from advisor.serving.kserve_finding import Finding, Subject
-from advisor.serving.kserve_gpus import MIB_PER_GIB
 from advisor.serving.kserve_objects import Manifest, name_of
 from advisor.serving.service import NVIDIA, is_accelerator
+from advisor.units import MIB_PER_GIB
 
 PRESTOP_SECONDS = 15
 """How long routes take to forget a pod: the preset of KServe's LLMInferenceService."""

@@ -9,20 +9,20 @@ from advisor.serving.awaited import Awaited, Cache
 from advisor.serving.fluid import FluidCache, Medium, data_load, fluid_manifests
 from advisor.serving.fluid_mounts import Runtime
 from advisor.serving.fluid_prefetch import prefetch
-from advisor.units import gib
 from api.errors import UsageError
 from api.manifest_files import write_manifests
+from api.options import size_gb
 from api.output import Manifest, note
-
-GB_PER_GIB = 2**30 / 1e9
 
 ModelUri = Annotated[
     str,
     typer.Option("--model-uri", help="Where the model's files are.", metavar="ADDRESS"),
 ]
 Weights = Annotated[
-    str,
-    typer.Option(help="Size of the model's files, `65GB` or `61GiB`.", metavar="SIZE"),
+    float,
+    typer.Option(
+        parser=size_gb, help="Size of the model's files, `65GB` or `61GiB`.", metavar="SIZE"
+    ),
 ]
 
 
@@ -81,7 +81,7 @@ def fluid_command(
         name=name,
         namespace=namespace,
         model_uri=model_uri,
-        weights_gb=gigabytes(weights),
+        weights_gb=weights,
         zones=tuple(zone),
         runtime=runtime,
         medium=medium,
@@ -97,18 +97,6 @@ def fluid_command(
         return
     write_manifests(fluid_manifests(cache), output)
     _explain(cache)
-
-
-def gigabytes(text: str) -> float:
-    """``65GB`` or ``61GiB`` in GB.
-
-    Raises:
-        UsageError: it is no size.
-    """
-    try:
-        return gib(text) * GB_PER_GIB
-    except ValueError as error:
-        raise UsageError(f"--weights: {error}") from error
 
 
 def pairs(option: str, texts: list[str] | None) -> dict[str, str]:

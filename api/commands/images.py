@@ -20,13 +20,11 @@ from advisor.serving.images_elsewhere import (
     overlaybd,
     secondary_disk,
 )
-from advisor.units import gib
 from api.errors import UsageError
 from api.manifest_files import read_manifests, write_manifests
-from api.options import with_fields
+from api.options import size_gb, with_fields
 from api.output import Manifest, note
 
-GB_PER_GIB = 2**30 / 1e9
 WAYS = {
     "aws": (Way.SOCI, Way.SNAPSHOT),
     "alibaba": (Way.OVERLAYBD, Way.NYDUS),
@@ -39,16 +37,6 @@ DRIFTS = (
     "A changed node class drifts all its nodes: Karpenter replaces them, within the NodePool's "
     "budgets."
 )
-
-
-def _gb(text: str) -> float:
-    try:
-        size_gb = gib(text) * GB_PER_GIB
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if not size_gb:
-        raise typer.BadParameter(f"{text!r} is nothing")
-    return size_gb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +54,14 @@ class ImagesOptions:
     ] = System.AL2023
     image_size: Annotated[
         float | None,
-        typer.Option(parser=_gb, metavar="SIZE", help="Image as its registry stores it; 9.35GB."),
+        typer.Option(
+            parser=size_gb, metavar="SIZE", help="Image as its registry stores it; 9.35GB."
+        ),
     ] = None
     weights: Annotated[
         float | None,
         typer.Option(
-            parser=_gb, metavar="SIZE", help="The model's weights, if they go to the same disk."
+            parser=size_gb, metavar="SIZE", help="The model's weights, if they go to the same disk."
         ),
     ] = None
     throughput: Annotated[int, typer.Option(help="MiB/s of the nodes' disk, on AWS.")] = (

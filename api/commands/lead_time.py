@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from advisor import Demand, Policy
-from advisor.demand_file import read_demand
+from advisor import Demand
 from advisor.hazards import NOTICE
 from advisor.kubernetes import KubernetesCluster
 from advisor.lead_time import ImagePull, WeightLoad
@@ -20,10 +19,20 @@ from advisor.lead_time_learning import REMEMBERED
 from advisor.lead_time_terms import IMAGE_GB, Start
 from advisor.replacement.settings import DRAIN
 from advisor.risk.horizons import HORIZONS_MINUTES
-from advisor.units import gib
+from advisor.units import GB_PER_GIB
 from api.commands.lead_time_rows import COLUMNS, choice_rows, guard_options
 from api.errors import UsageError
-from api.options import DemandFile, Kubeconfig, KubeContext, Output, span, with_fields
+from api.options import (
+    DemandFile,
+    Kubeconfig,
+    KubeContext,
+    Output,
+    demand_in,
+    parameter_count,
+    size_gb,
+    span,
+    with_fields,
+)
 from api.options import Warehouse as WarehouseOption
 from api.output import Format, note, write
 from api.settings import Settings
@@ -33,26 +42,10 @@ from warehouse.records import StartDuration
 from warehouse.starts import starts_since, store_starts
 from warehouse.store import Warehouse
 
-GB_PER_GIB = 2**30 / 1e9
 LONGEST = timedelta(minutes=max(HORIZONS_MINUTES))
 """As far as forecasts reach."""
 MODELS_NAMED = 3
 """Models that a note names, at most."""
-
-
-def _gb(text: str) -> float:
-    try:
-        return gib(text) * GB_PER_GIB
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _billions(text: str) -> float:
-    """``32B`` or ``32``."""
-    try:
-        return float(text.strip().removesuffix("B").removesuffix("b"))
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no count of parameters: write 32B") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +54,20 @@ class LeadTimeOptions:
 
     weights: Annotated[
         float | None,
-        typer.Option(parser=_gb, metavar="SIZE", help="The model's weights, `65GB`."),
+        typer.Option(parser=size_gb, metavar="SIZE", help="The model's weights, `65GB`."),
     ] = None
     parameters: Annotated[
         float | None,
         typer.Option(
-            parser=_billions, metavar="COUNT", help="`32B`; else what the weights are in bf16."
+            parser=parameter_count,
+            metavar="COUNT",
+            help="`32B`; else what the weights are in bf16.",
         ),
     ] = None
     image_size: Annotated[
         float | None,
         typer.Option(
-            parser=_gb, metavar="SIZE", help="Image as its registry stores it; 9.35GB (vLLM)."
+            parser=size_gb, metavar="SIZE", help="Image as its registry stores it; 9.35GB (vLLM)."
         ),
     ] = None
     provider: Annotated[
@@ -124,7 +119,7 @@ class LeadTimeOptions:
             UsageError: nothing tells the weights' size, or a cloud is unknown.
             DemandError: the demand's file cannot be read.
         """
-        demand, policy = self._asked()
+        demand, policy = demand_in(self.demand_file)
         weights_gb = self.weights or _most_weights_gb(demand)
         if weights_gb is None:
             raise UsageError("--weights SIZE, such as 65GB: how large the model is decides most")
@@ -138,7 +133,7 @@ class LeadTimeOptions:
                 provider=cloud,
                 weights_gb=weights_gb,
                 image_gb=IMAGE_GB if self.image_size is None else self.image_size,
-                parameters_billion=self.parameters,
+                parameters_billion=None if self.parameters is None else self.parameters / 1e9,
                 image_pull=self.image_pull,
                 weight_load=self.weight_load,
                 has_warm_node=self.warm_node,
@@ -156,15 +151,6 @@ class LeadTimeOptions:
     def is_about_a_model(self) -> bool:
         """Whether a lead time is asked for at all."""
         return self.weights is not None or self.demand_file is not None
-
-    def _asked(self) -> tuple[Demand, Policy]:
-        if self.demand_file is None:
-            return Demand(), Policy()
-        try:
-            text = self.demand_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.demand_file}: cannot be read: {error}") from error
-        return read_demand(text, str(self.demand_file))
 
 
 @with_fields(LeadTimeOptions)

@@ -7,8 +7,9 @@ import typer
 from advisor.karpenter.labels import WARM_WHEN
 from advisor.serving.awaited import Awaited, Cache
 from advisor.serving.local_models import MODELS_PATH, LocalModel, local_model_manifests
-from api.commands.fluid import ModelUri, Weights, gigabytes
+from api.commands.fluid import ModelUri, Weights
 from api.manifest_files import write_manifests
+from api.options import size_gb
 from api.output import Manifest, note
 
 
@@ -22,8 +23,12 @@ def localmodel_command(
     name: Annotated[str, typer.Option(help="Name of the objects.")] = "model",
     path: Annotated[str, typer.Option(help="Folder of the models on a node.")] = MODELS_PATH,
     storage: Annotated[
-        str | None,
-        typer.Option(help="What all models may take on a node, `200GB`; else this one alone."),
+        float | None,
+        typer.Option(
+            parser=size_gb,
+            metavar="SIZE",
+            help="What all models may take on a node, `200GB`; else this one alone.",
+        ),
     ] = None,
     output: Annotated[
         Manifest, typer.Option("--output", "-o", help="How to write the manifests.")
@@ -36,10 +41,10 @@ def localmodel_command(
     model = LocalModel(
         name=name,
         model_uri=model_uri,
-        weights_gb=gigabytes(weights),
+        weights_gb=weights,
         nodepools=tuple(nodepool),
         path=path,
-        storage_gb=gigabytes(storage) if storage else None,
+        storage_gb=storage,
     )
     write_manifests(local_model_manifests(model), output)
     note(

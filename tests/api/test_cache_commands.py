@@ -67,7 +67,7 @@ def test_fluid_speaks_of_the_editions_of_juicefs(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((*FLUID, "--zone", "a", "--weights", "much"), 2, "--weights: 'much' is no size"),
+        ((*FLUID, "--zone", "a", "--weights", "much"), 2, "'--weights': 'much' is no size"),
         ((*FLUID, "--zone", "a", "--option", "x"), 2, "--option x: write each key once"),
         ((*FLUID, "--zone", "a", "--option", "fs.s3.region=b"), 2, "write each key once"),
         ((*FLUID, "--zone", "a", "--node-label", "=b"), 2, "--node-label =b: write"),
@@ -258,7 +258,7 @@ def test_images_puts_it_into_a_node_class_of_the_cluster(tmp_path: Path, run: Ru
         (("-p", "oracle"), 1, "provider oracle"),
         (("-p", "aws", "--throughput", "9000"), 1, "gp3 has 125 to 1000"),
         (("-p", "aws", "--image-size", "big"), 2, "'big' is no size"),
-        (("-p", "aws", "--image-size", "0GB"), 2, "'0GB' is nothing"),
+        (("-p", "aws", "--image-size", "0GB"), 2, "'0GB': a size is above 0"),
     ],
 )
 def test_images_refuses_what_a_cloud_does_not_have(
