@@ -134,8 +134,12 @@ class Warehouse:
         migrate(warehouse.connection)
         return warehouse
 
+    def cursor(self) -> Self:
+        """The same open database by another conversation, for another thread; close it after."""
+        return type(self)(self.connection.cursor(), self.path)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; of a cursor: end its conversation."""
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -250,6 +254,40 @@ class Warehouse:
                 return self.connection.execute(question, given or {}).fetchall()
         except duckdb.IOException as error:
             raise _reason(self.path or IN_MEMORY, error) from error
+
+
+class SharedWarehouse:
+    """One open database for the threads of one process: many may read, one at a time writes.
+
+    Readers see what was stored when their query began, and never wait for the writer.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        """``warehouse`` stays open, and its owner closes it."""
+        self._warehouse = warehouse
+        self._turn = threading.RLock()
+        self.writes = 0
+        """How often somebody wrote: what was read at another count may be out of date."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None if the database is in memory."""
+        return self._warehouse.path
+
+    @contextmanager
+    def reading(self) -> Generator[Warehouse]:
+        """A conversation of the caller's own; for questions only."""
+        with self._warehouse.cursor() as warehouse:
+            yield warehouse
+
+    @contextmanager
+    def writing(self) -> Generator[Warehouse]:
+        """The same for the one writer; others wait."""
+        with self._turn, self._warehouse.cursor() as warehouse:
+            try:
+                yield warehouse
+            finally:
+                self.writes += 1
 
 
 def lease(path: Path) -> Callable[[], AbstractContextManager[Warehouse]]:

@@ -21,8 +21,9 @@ from advisor.karpenter.nodepool import nodepool as render_nodepool
 from advisor.simulation import SHAPES, MarketSettings, simulate
 from api.answers import ask
 from api.choices import TYPES, choose, explain
-from api.commands.market import PRICED, RANKED, Sort, show
+from api.commands.market import PRICED, RANKED, show
 from api.manifest_files import write_manifests
+from api.offering_rows import Sort
 from api.options import Filters
 from api.output import Format, Manifest, note
 from api.settings import Settings

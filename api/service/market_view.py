@@ -1,0 +1,80 @@
+"""The market as a server answers from it: read once for each change, not once for each request."""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from api.answers import Known, known_in
+from api.service.clock import Clock
+from api.settings import Settings
+from warehouse.store import SharedWarehouse
+
+LONGEST = timedelta(minutes=1)
+"""A view is made anew after this time even if nothing was stored, as risks and prices age."""
+
+
+@dataclass(frozen=True)
+class MarketView:
+    """All offerings and what is known of their risk, at one moment; it never changes."""
+
+    known: Known
+    writes: int
+
+    @property
+    def taken_at(self) -> datetime:
+        """The moment that ages and staleness are told for."""
+        return self.known.now
+
+    @cached_property
+    def version(self) -> str:
+        """Another view has another one; for entity tags."""
+        text = f"{self.taken_at.isoformat()} {self.writes}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Markets:
+    """Keeps the newest `MarketView`."""
+
+    def __init__(self, warehouse: SharedWarehouse, settings: Settings, clock: Clock) -> None:
+        self._warehouse = warehouse
+        self._settings = settings
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._view: MarketView | None = None
+
+    def view(self) -> MarketView:
+        """The newest view that was made; the first one is made now.
+
+        Raises:
+            WarehouseError: there is none yet, and the database cannot be read.
+        """
+        return self._view or self.refresh()
+
+    def is_due(self) -> bool:
+        """Whether something was stored since the view was made, or it is older than `LONGEST`."""
+        view = self._view
+        return (
+            view is None
+            or view.writes != self._warehouse.writes
+            or self._clock() - view.taken_at >= LONGEST
+        )
+
+    def refresh(self) -> MarketView:
+        """Make a view of what is stored now; those who ask meanwhile get the one before.
+
+        Raises:
+            WarehouseError: the database cannot be read; the view before stays.
+        """
+        with self._turn:
+            if not self.is_due() and self._view:
+                return self._view
+            # Counted first: what is stored while we read makes the view due again.
+            writes = self._warehouse.writes
+            with self._warehouse.reading() as warehouse:
+                known = known_in(
+                    warehouse, self._settings, self._clock(), provider=None, regions=None
+                )
+            self._view = MarketView(known, writes)
+            return self._view

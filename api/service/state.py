@@ -1,0 +1,40 @@
+"""What a server holds while it runs."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from api.service.clock import Clock
+from api.service.market_view import Markets
+from api.settings import Settings
+from collector.provider import Provider, providers
+from collector.watchlist import Watchlist
+from warehouse.store import SharedWarehouse, Warehouse
+
+
+@dataclass(frozen=True)
+class Service:
+    """The warehouse, the market and the clock; every answer is made from these."""
+
+    settings: Settings
+    warehouse: SharedWarehouse
+    clock: Clock
+    watchlist: Watchlist
+    markets: Markets
+    providers: Mapping[str, Provider] = field(default_factory=providers)
+
+    def reading(self) -> AbstractContextManager[Warehouse]:
+        """The warehouse for a question; it waits for no writer."""
+        return self.warehouse.reading()
+
+    def writing(self) -> AbstractContextManager[Warehouse]:
+        """The warehouse for the one writer."""
+        return self.warehouse.writing()
+
+
+def service_of(
+    warehouse: Warehouse, settings: Settings, clock: Clock, watchlist: Watchlist
+) -> Service:
+    """A service on an open warehouse, which its owner closes."""
+    shared = SharedWarehouse(warehouse)
+    return Service(settings, shared, clock, watchlist, Markets(shared, settings, clock))

@@ -1,0 +1,1 @@
+"""What every route shares: errors, representations, pages, who is asking."""

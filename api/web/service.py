@@ -1,0 +1,16 @@
+"""The service, as a route is given it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.service.state import Service
+
+
+def _service(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+Served = Annotated[Service, Depends(_service)]
+"""For the argument of a route."""

@@ -1,0 +1,38 @@
+"""A server's application on a database in memory, and a client that asks it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.security.principal import Access, LocalAccess
+from api.service.state import Service, service_of
+from api.settings import settings_from
+from collector.watchlist import Watchlist
+from tests.support.cli import a_market
+from tests.support.market import NOW
+from warehouse.frames import frames_of
+from warehouse.records import Record
+from warehouse.store import Warehouse
+
+
+def add(warehouse: Warehouse, *records: Record) -> None:
+    """Store records."""
+    with warehouse.transaction():
+        for table, frame in frames_of(warehouse, records):
+            warehouse.append(table, frame)
+
+
+@contextmanager
+def a_service(*records: Record, now: datetime = NOW) -> Generator[Service]:
+    """A service on a database in memory; by default of `a_market`, all of it told at ``now``."""
+    with Warehouse.in_memory() as warehouse:
+        add(warehouse, *(records or a_market(now)))
+        yield service_of(warehouse, settings_from({}), lambda: now, Watchlist())
+
+
+def a_client(service: Service, access: Access | None = None) -> TestClient:
+    """A client of the application; by default of somebody on this machine."""
+    return TestClient(create_app(service, access or LocalAccess()))
