@@ -1,0 +1,68 @@
+"""How often one may ask. The one module that knows the library ``limits``.
+
+The window slides, counted by two counters per key (the library's approximation), so that what is
+kept is small and forgotten by itself, however many addresses come.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+from time import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+WINDOW_SECONDS = 60
+ONE_HOME = 64
+"""Bits of an IPv6 address that one customer shares: he has all of the rest to himself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left to somebody; the names of headers are those of the IETF's draft."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset_seconds: int
+    is_within: bool
+
+    def headers(self) -> dict[str, str]:
+        """``RateLimit-Policy`` and ``RateLimit``; ``Retry-After`` for who must wait."""
+        told = {
+            "ratelimit-policy": f'"{self.name}";q={self.limit};w={WINDOW_SECONDS}',
+            "ratelimit": f'"{self.name}";r={self.remaining};t={self.reset_seconds}',
+        }
+        return told if self.is_within else told | {"retry-after": str(self.reset_seconds)}
+
+
+class Limit:
+    """So many a minute for each one."""
+
+    def __init__(self, name: str, per_minute: int) -> None:
+        self._name = name
+        self._item = RateLimitItemPerMinute(per_minute)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def counted(self, who: str) -> Standing:
+        """Count one more of ``who``'s, unless there are too many, and say how it stands."""
+        is_within = self._limiter.hit(self._item, who)
+        stats = self._limiter.get_window_stats(self._item, who)
+        seconds = min(max(ceil(stats.reset_time - time()), 1), WINDOW_SECONDS)
+        return Standing(
+            self._name, self._item.amount, max(stats.remaining, 0), seconds, is_within=is_within
+        )
+
+
+def home_of(address: str) -> str:
+    """Who counts as one: an IPv4 address, or the network of 64 bits of an IPv6 address."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return f"{IPv6Address(int(found) >> ONE_HOME << ONE_HOME)}/{ONE_HOME}"
+    return str(found)
