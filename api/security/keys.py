@@ -13,7 +13,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from api.security.principal import Principal, Scope
 
@@ -42,6 +42,10 @@ class Key(BaseModel):
     revoked_at: AwareDatetime | None = Field(default=None)
     replaced_by: str | None = Field(default=None)
     """The id of the key that it was rotated into."""
+
+    @field_serializer("scopes")
+    def _listed(self, scopes: frozenset[Scope]) -> list[str]:
+        return sorted(scopes)
 
     def state(self, now: datetime) -> str:
         """``active``, ``revoked`` or ``expired``."""
