@@ -16,7 +16,7 @@ from api.security.published_keys import IssuerDownError
 from api.security.sessions import Sessions
 from api.web.problems import Problem
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spotcast.security")
 
 
 class KeyedAccess:

@@ -85,7 +85,8 @@ class Gate:
         elif scope["type"] == "http":
             state = scope.setdefault("state", {})
             given = HTTPConnection(scope).headers.get("x-request-id", "")
-            state["request_id"] = given if GIVEN_ID.fullmatch(given) else uuid4().hex
+            own = given if GIVEN_ID.fullmatch(given) else uuid4().hex
+            state.setdefault("request_id", own)
             state["principal"] = None
             await self._app(scope, receive, send)
         else:  # there is no WebSocket here

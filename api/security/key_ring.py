@@ -10,7 +10,7 @@ from pathlib import Path
 from api.security.key_file import read_keys
 from api.security.keys import Key, id_in, is_of
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spotcast.security")
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the file: a revoked key is good for so long at the most."""

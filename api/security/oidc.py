@@ -9,7 +9,7 @@ from api.security.published_keys import PublishedKeys
 from api.security.settings import OidcSettings
 from api.security.tokens import TokenError, key_id
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spotcast.security")
 
 LONGEST_NAME = 100
 

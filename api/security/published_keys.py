@@ -16,7 +16,7 @@ import httpx
 from api.security.settings import is_https
 from api.security.tokens import SigningKey, TokenError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spotcast.security")
 
 KEPT_SECONDS = 600.0
 """A key that the issuer took back is believed for so long. Issuers publish a new key hours before

@@ -15,8 +15,6 @@ PATTERNS = (
 )
 """Keys and sessions of ours, what Authorization holds, signed tokens, keys in addresses."""
 
-PLAIN = logging.Formatter()
-
 
 def redacted(text: str) -> str:
     """The text without the secrets in it."""
@@ -25,26 +23,23 @@ def redacted(text: str) -> str:
     return text
 
 
-class Redacting(logging.Filter):
-    """Rewrites each record before a handler sees it, whatever formats it."""
+class Redacting(logging.Formatter):
+    """Formats as another formatter, and takes secrets out of the line.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, without secrets."""
-        try:
-            said = record.getMessage()
-        except (TypeError, ValueError):
-            said, record.msg, record.args = "", f"{record.name}: a line that cannot be read", None
-        if said != (clean := redacted(said)):
-            record.msg, record.args = clean, None
-        if record.exc_info and not record.exc_text:
-            record.exc_text = PLAIN.formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redacted(record.exc_text)
-        return True
+    Of all of it: the message, its fields, and what is told of an error.
+    """
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without secrets."""
+        return redacted(self._inner.format(record))
 
 
 def redact_logs() -> None:
-    """Let every handler of the root logger redact; once is enough, twice does no harm."""
+    """Let every handler of the root logger redact; to be called after they were set up."""
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(one, Redacting) for one in handler.filters):
-            handler.addFilter(Redacting())
+        if not isinstance(handler.formatter, Redacting):
+            handler.setFormatter(Redacting(handler.formatter or logging.Formatter()))

@@ -122,7 +122,7 @@ def _mapping(text: str) -> dict[str, Scope]:
     found: dict[str, Scope] = {}
     for one in _split(text):
         value, _, scope = one.rpartition("=")
-        if not value or scope not in Scope:
+        if not value or scope not in set(Scope):
             raise SettingsError(
                 f"{SCOPES}: {one!r} is no `value=scope`, such as spotcast-readers=read; scopes "
                 f"are {', '.join(Scope)}"

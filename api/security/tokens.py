@@ -47,7 +47,7 @@ class SigningKey:
             TokenError: one of them is wrong.
         """
         only = self._published.get("alg")
-        return _guarded(
+        found: dict[str, Any] = _guarded(
             lambda: jwt.decode(
                 token,
                 self._key,
@@ -58,6 +58,7 @@ class SigningKey:
                 options={"require": list(REQUIRED)},
             )
         )
+        return found
 
     def _fitting(self) -> tuple[str, ...]:
         """The algorithms for its type of key, where the issuer does not name one."""
