@@ -1,5 +1,6 @@
 """How the server is guarded, from its settings: the one place that puts the parts together."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -21,6 +22,7 @@ def access_of(
     host: str,
     *,
     clock: Callable[[], datetime] = utc_now,
+    ticks: Callable[[], float] = time.monotonic,
     open_paths: Sequence[str] = (),
 ) -> Access:
     """Who may ask a server that listens on ``host``.
@@ -33,8 +35,8 @@ def access_of(
         KeyFileError: the keys cannot be trusted or read.
         SettingsError: a setting is not what it should be.
     """
-    ring, said = KeyRing(settings.keys, clock), oidc_settings(settings.environ)
-    oidc = Oidc(said, PublishedKeys(said.issuer, over_http)) if said else None
+    ring, said = KeyRing(settings.keys, clock, ticks), oidc_settings(settings.environ)
+    oidc = Oidc(said, PublishedKeys(said.issuer, over_http, ticks)) if said else None
     is_local = is_loopback(host)
     if not (is_local or oidc or ring.had_keys):
         raise UsageError(
