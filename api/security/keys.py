@@ -103,4 +103,4 @@ def is_of(text: str, key: Key | None) -> bool:
 
 def digest(text: str) -> str:
     """The SHA-256 of a secret, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
