@@ -6,8 +6,7 @@ kept is small and forgotten by itself, however many addresses come.
 
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from math import ceil
-from time import time
+from math import floor
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -43,16 +42,32 @@ class Limit:
     def __init__(self, name: str, per_minute: int) -> None:
         self._name = name
         self._item = RateLimitItemPerMinute(per_minute)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     def counted(self, who: str) -> Standing:
         """Count one more of ``who``'s, unless there are too many, and say how it stands."""
         is_within = self._limiter.hit(self._item, who)
-        stats = self._limiter.get_window_stats(self._item, who)
-        seconds = min(max(ceil(stats.reset_time - time()), 1), WINDOW_SECONDS)
-        return Standing(
-            self._name, self._item.amount, max(stats.remaining, 0), seconds, is_within=is_within
+        before, left_of_before, now, left_of_both = self._storage.get_sliding_window(
+            self._item.key_for(who), WINDOW_SECONDS
         )
+        limit, seconds = self._item.amount, left_of_both - WINDOW_SECONDS
+        weight = before * left_of_before / WINDOW_SECONDS + now
+        if not is_within:
+            seconds = _wait(limit, before, left_of_before, now, seconds)
+        remaining = max(limit - floor(weight), 0)
+        return Standing(self._name, limit, remaining, floor(seconds) + 1, is_within=is_within)
+
+
+def _wait(limit: int, before: int, left: float, now: int, to_the_next: float) -> float:
+    """Seconds until one more is let in.
+
+    What counts is ``now`` and the share of ``before`` that the sliding window still covers; at
+    the next minute ``now`` becomes what was before.
+    """
+    if now < limit:
+        return left - WINDOW_SECONDS * (limit - now) / before
+    return to_the_next + WINDOW_SECONDS * (1 - limit / now)
 
 
 def home_of(address: str) -> str:

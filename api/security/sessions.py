@@ -36,12 +36,18 @@ class Sessions:
     def begin(self, key_id: str) -> str:
         """Open a session of a key; the text for the cookie."""
         now = self._clock()
-        self._open = {name: one for name, one in self._open.items() if one.expires_at > now}
-        if len(self._open) >= MOST:
-            del self._open[next(iter(self._open))]
+        self._make_room(now)
         text = f"spotcast_session_{secrets.token_hex(32)}"
         self._open[digest(text)] = Session(key_id, now + LASTS)
         return text
+
+    def _make_room(self, now: datetime) -> None:
+        """All last equally long, so the oldest comes first and ends first."""
+        while self._open:
+            name, oldest = next(iter(self._open.items()))
+            if oldest.expires_at > now and len(self._open) < MOST:
+                break
+            del self._open[name]
 
     def key_id(self, text: str) -> str | None:
         """The id of the key that a session stands for; None if it is over or never was."""
