@@ -54,8 +54,8 @@ class GateSettings:
     none. Anybody can send the header."""
 
     requests_per_minute: int = 6_000
-    """Of one key: SPOTCAST_REQUESTS_PER_MINUTE, else 6000, which is the 100 a second that the
-    server is measured to answer on two cores (`docs/performance.md` has the figures)."""
+    """Of one key: SPOTCAST_REQUESTS_PER_MINUTE, else 6000: the 100 a second that the server
+    is meant to answer on two cores, so that one key cannot take more than all of it."""
 
     failures_per_minute: int = 30
     """Wrong keys of one address: SPOTCAST_FAILURES_PER_MINUTE, else 30. A person who mistypes

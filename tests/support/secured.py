@@ -19,7 +19,7 @@ from api.settings import Settings, settings_from
 from tests.support.market import NOW
 
 OFF_LOOPBACK = "0.0.0.0"  # noqa: S104 - the address is only looked at
-READ, INGEST, ACT = ({one} for one in Scope)
+READ, INGEST, ACT = (frozenset({one}) for one in Scope)
 
 router = APIRouter()
 
@@ -87,16 +87,16 @@ class Secured:
         given = {"SPOTCAST_WAREHOUSE": str(self.folder / "spotcast.duckdb"), **self.environ}
         return settings_from(given)
 
-    def key(self, scopes: set[Scope], *, name: str = "ci", days: float | None = 90) -> str:
+    def key(self, scopes: frozenset[Scope], *, name: str = "ci", days: float | None = 90) -> str:
         """The text of a new key."""
         return self.kept(scopes, name=name, days=days)[1]
 
     def kept(
-        self, scopes: set[Scope], *, name: str = "ci", days: float | None = 90
+        self, scopes: frozenset[Scope], *, name: str = "ci", days: float | None = 90
     ) -> tuple[Key, str]:
         """A new key, and its text."""
         lifetime = None if days is None else timedelta(days=days)
-        made, text = new_key(name, frozenset(scopes), now=self.clock(), lifetime=lifetime)
+        made, text = new_key(name, scopes, now=self.clock(), lifetime=lifetime)
         change_keys(self.settings.keys, lambda keys: [*keys, made])
         return made, text
 

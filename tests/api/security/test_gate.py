@@ -118,8 +118,8 @@ def test_a_key_opens_what_its_scopes_name_and_nothing_else(secured: Secured) -> 
         "ingest": ("POST", "/v1/events/test"),
         "act": ("POST", "/v1/act"),
     }
-    keys = {"read": READ, "ingest": INGEST, "act": ACT}
-    keys = {name: secured.key(scopes) for name, scopes in keys.items()}
+    scopes = {"read": READ, "ingest": INGEST, "act": ACT}
+    keys = {name: secured.key(one) for name, one in scopes.items()}
     client = secured.client()
 
     opened = {
@@ -434,7 +434,8 @@ def clients(answering: Service, tmp_path_factory: pytest.TempPathFactory) -> dic
 def test_no_headers_make_the_server_fail_or_open(
     clients: dict[str, TestClient], kind: str, headers: dict[str, bytes], path: str
 ) -> None:
-    answer = clients[kind].post(path, headers=list(headers.items()), content=b"key=x")
+    sent = [(name.encode(), value) for name, value in headers.items()]
+    answer = clients[kind].post(path, headers=sent, content=b"key=x")
 
     assert 400 <= answer.status_code < 500
 

@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 def a_key(name: str = "ci", days: float | None = 90) -> tuple[Key, str]:
     lifetime = None if days is None else timedelta(days=days)
-    return new_key(name, frozenset(READ), now=NOW, lifetime=lifetime)
+    return new_key(name, READ, now=NOW, lifetime=lifetime)
 
 
 def stored(path: Path, *keys: Key) -> None:

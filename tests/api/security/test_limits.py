@@ -30,7 +30,7 @@ def test_a_key_may_ask_so_often_a_minute_and_is_told_when_to_come_back(secured: 
         "r=0",
         "r=0",
     ]
-    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 61
     assert answers[3].headers["content-type"] == "application/problem+json"
 
 
@@ -89,9 +89,12 @@ def test_wrong_keys_on_the_page_count_as_well(secured: Secured) -> None:
     secured.environ = {"SPOTCAST_FAILURES_PER_MINUTE": "2"}
     secured.key(READ)
     client = secured.client()
-    sent = {"data": {"key": "wrong"}, "headers": {"sec-fetch-site": "same-origin"}}
+    ours = {"sec-fetch-site": "same-origin"}
     with stopped_at(NOW):
-        answers = [client.post("/session", **sent).status_code for _ in range(3)]
+        answers = [
+            client.post("/session", data={"key": "wrong"}, headers=ours).status_code
+            for _ in range(3)
+        ]
 
     assert answers == [401, 401, 429]
 
