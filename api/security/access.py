@@ -108,7 +108,7 @@ class KeyedAccess:
 
 def _only_ingests(found: Principal | None) -> Principal | None:
     """A key in an address stands in a cloud's console and in proxies' logs: it may do no more."""
-    if found and found.scopes != {Scope.INGEST}:
+    if found and found.scopes != frozenset({Scope.INGEST}):
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "A key in the address must have the scope ingest and no other: "

@@ -6,6 +6,7 @@ not known gets health and a page to sign in, and nothing else. What is refused h
 problem document with the request id.
 """
 
+import logging
 import re
 from http import HTTPStatus
 from uuid import uuid4
@@ -38,6 +39,8 @@ from api.security.sign_in import (
     wants_page,
 )
 from api.web.problems import Problem, document
+
+logger = logging.getLogger("spotcast.security")
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """Read by probes, which have no key; they tell no more than the names of late feeds."""
@@ -183,9 +186,11 @@ class _Doorkeeper:
             raise _too_many(standing)
 
     def _count_failure(self, asking: Request) -> None:
-        standing = self._failures.counted(_home(asking))
+        home = _home(asking)
+        standing = self._failures.counted(home)
         if not standing.is_within:
             raise _too_many(standing)
+        logger.info("wrong key: address=%s request_id=%s", home, asking.state.request_id)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application's answer; a problem document if it fails, and the error goes on."""

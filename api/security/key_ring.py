@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
-from api.security.key_file import read_keys
+from api.security.key_file import KeyFileError, read_keys
 from api.security.keys import Key, id_in, is_of
 
 logger = logging.getLogger("spotcast.security")
@@ -94,8 +94,11 @@ class KeyRing:
             return
         stamp = _stamp(self._path)
         if stamp != self._stamp or stamp is None:
-            self._stamp, self._keys = None, {}
-            self._keys = {key.id: key for key in read_keys(self._path)}
+            try:
+                self._keys = {key.id: key for key in read_keys(self._path)}
+            except KeyFileError:
+                self._stamp, self._keys = None, {}
+                raise
             self._had_keys = self._had_keys or bool(self._keys)
             self._stamp = stamp
         self._looked_at = now

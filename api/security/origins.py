@@ -16,6 +16,10 @@ OURS = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site: our own page, or the user's own hand (an address typed in)."""
 
 
+BY_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip")
+"""Headers that say for whom a proxy asks."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host, without its port, names this machine: localhost, 127.0.0.0/8 or ::1."""
     name = host.removeprefix("[").removesuffix("]").removesuffix(".").lower()
@@ -45,10 +49,11 @@ def check_local(asking: HTTPConnection, trusted: Container[str] = ()) -> None:
     """Refuse what a page in this machine's browser sends without being ours.
 
     Raises:
-        Problem: 421, the request came by a name that is not this machine's (DNS rebinding); 403,
-            a page of another origin, not of ``trusted``, would change something.
+        Problem: 421, the request came by a name that is not this machine's (DNS rebinding), or
+            through a proxy, which may stand in the network; 403, a page of another origin, not
+            of ``trusted``, would change something.
     """
-    if not is_loopback(host_of(asking)):
+    if not is_loopback(host_of(asking)) or any(name in asking.headers for name in BY_PROXY):
         raise Problem(
             HTTPStatus.MISDIRECTED_REQUEST,
             "Without keys this server answers to localhost only. To reach it by another name or "

@@ -15,6 +15,7 @@ from api.security.origins import host_of, is_loopback
 from api.security.sessions import LASTS
 
 PATH, END_PATH = "/session", "/session/end"
+NOT_KEPT = {"cache-control": "no-store"}
 MOST_FIELDS, MOST_FORM_BYTES = 10, 8_192
 
 TEXTS = tomllib.loads(files("api.security").joinpath("sign_in.toml").read_text(encoding="utf-8"))
@@ -23,10 +24,14 @@ TEXTS = tomllib.loads(files("api.security").joinpath("sign_in.toml").read_text(e
 PAGE = """<!doctype html>
 <html lang="{lang}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>{title}</title></head>
+<meta name="color-scheme" content="light dark">{again}<title>{title}</title></head>
 <body><main><h1>{title}</h1>{told}{form}<p>{how}</p></main></body>
 </html>
 """
+AGAIN = '<meta http-equiv="refresh" content="0">'
+"""Ask once more, this time as our own page: a browser keeps a cookie with `SameSite=Strict` back
+from who follows a link of another site, though he may be signed in."""
+
 FORM = """<p id="why">{why}</p>
 <form method="post" action="/session"><input type="hidden" name="next" value="{next}">
 <p><label for="key">{key}</label> <input id="key" name="key" type="password" required
@@ -57,8 +62,21 @@ def sign_in_page(
         form = FORM.format(next=target, **texts)
     else:
         form = f'<p role="alert"><strong>{texts["plain"]}</strong></p>'
-    page = PAGE.format(lang=lang, told=told, form=form, title=texts["title"], how=texts["how"])
+    page = PAGE.format(
+        lang=lang,
+        again=AGAIN if came_by_link(asking) else "",
+        told=told,
+        form=form,
+        title=texts["title"],
+        how=texts["how"],
+    )
     return HTMLResponse(page, HTTPStatus.UNAUTHORIZED, {"www-authenticate": "Bearer"})
+
+
+def came_by_link(asking: HTTPConnection) -> bool:
+    """Whether a browser follows a link of another site."""
+    site = asking.headers.get("sec-fetch-site")
+    return asking.scope["method"] == "GET" and site in {"cross-site", "same-site"}
 
 
 def is_safe(asking: HTTPConnection) -> bool:
@@ -86,7 +104,7 @@ def form_of(body: bytes) -> Form:
 
 def signed_in(asking: HTTPConnection, session: str, after: str) -> Response:
     """To the page that was asked for, with the session's cookie."""
-    answer = RedirectResponse(after, HTTPStatus.SEE_OTHER)
+    answer = RedirectResponse(after, HTTPStatus.SEE_OTHER, NOT_KEPT)
     secure = asking.scope["scheme"] == "https"
     answer.set_cookie(
         SECURE_COOKIE if secure else LOCAL_COOKIE,
@@ -101,7 +119,7 @@ def signed_in(asking: HTTPConnection, session: str, after: str) -> Response:
 
 def signed_out() -> Response:
     """To the first page, without the cookie."""
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER, NOT_KEPT)
     answer.delete_cookie(SECURE_COOKIE, secure=True, httponly=True, samesite="strict")
     answer.delete_cookie(LOCAL_COOKIE, httponly=True, samesite="strict")
     return answer

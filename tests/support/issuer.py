@@ -37,7 +37,13 @@ class Issuer:
         """A token that is good, but for what ``claims`` say otherwise; None leaves one out."""
         now = int(time.time())
         key = key or self.keys[0]
-        told = {"iss": self.url, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 300}
+        told: dict[str, Any] = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "ann",
+            "iat": now,
+            "exp": now + 300,
+        }
         told |= {"scope": "spotcast:read openid"} | claims
         header = {"alg": alg, "kid": key.kid}
         payload = {name: value for name, value in told.items() if value is not None}

@@ -3,11 +3,11 @@
 import re
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ OURS = {"sec-fetch-site": "same-origin"}
 FORM = {"content-type": "application/x-www-form-urlencoded", **OURS}
 
 
-def sign_in(client: TestClient, text: str, after: str = "/v1/whoami", **headers: str) -> Response:
+def sign_in(client: TestClient, text: str, after: str = "/v1/whoami", **headers: str) -> Any:
     return client.post("/session", data={"key": text, "next": after}, headers={**FORM, **headers})
 
 
@@ -32,7 +32,7 @@ def signed_in(secured: Secured, days: float = 90) -> TestClient:
     return client
 
 
-def cookie_of(answer: Response) -> tuple[str, str]:
+def cookie_of(answer: Any) -> tuple[str, str]:
     """The cookie's name, and its attributes in lower case."""
     told = answer.headers["set-cookie"]
     return next(iter(SimpleCookie(told))), told.lower()
@@ -232,6 +232,20 @@ def test_the_page_cannot_be_made_to_hold_foreign_markup(secured: Secured) -> Non
     answer = secured.client().get('/risk"><script>x</script>?a="><script>', headers=PAGE)
 
     assert "script" not in Parsed(answer.text).tags
+
+
+def test_who_follows_a_link_of_another_site_asks_once_more_with_his_cookie(
+    secured: Secured,
+) -> None:
+    secured.key(READ)
+    client = secured.client()
+    sites = {"cross-site": True, "same-site": True, "same-origin": False, "none": False}
+    again = {
+        site: "http-equiv" in client.get("/", headers={**PAGE, "sec-fetch-site": site}).text
+        for site in sites
+    }
+
+    assert again == sites
 
 
 def test_the_page_speaks_the_browsers_language(secured: Secured) -> None:

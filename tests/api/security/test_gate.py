@@ -340,6 +340,13 @@ def test_a_name_that_was_bound_to_this_machine_by_others_is_refused(
     assert answer.headers["content-type"] == PROBLEM
 
 
+@pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "x-real-ip"])
+def test_without_keys_nothing_is_taken_from_a_proxy(secured: Secured, name: str) -> None:
+    client = secured.client("127.0.0.1", "http://127.0.0.1:8080")
+
+    assert client.get("/v1/whoami", headers={name: "for=203.0.113.7"}).status_code == 421
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

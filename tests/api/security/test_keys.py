@@ -164,9 +164,10 @@ def test_a_link_is_followed_not_replaced(path: Path, tmp_path: Path) -> None:
 
 def test_keys_that_are_made_at_the_same_time_are_all_kept(path: Path) -> None:
     with ThreadPoolExecutor(4) as makers:
-        made = list(makers.map(lambda _: stored(path, a_key()[0]), range(60)))
+        ended = [makers.submit(stored, path, a_key()[0]) for _ in range(60)]
 
-    assert len(read_keys(path)) == len(made)
+    assert [one.exception() for one in ended] == [None] * 60
+    assert len(read_keys(path)) == 60
 
 
 def test_a_server_sees_a_new_key_and_a_revoked_one_within_a_second(
