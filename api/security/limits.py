@@ -13,6 +13,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 WINDOW_SECONDS = 60
+SLACK = 0.001
+"""Seconds: the library's own are rounded, and a moment too early is refused once more."""
+
 ONE_HOME = 64
 """Bits of an IPv6 address that one customer shares: he has all of the rest to himself."""
 
@@ -56,7 +59,9 @@ class Limit:
         if not is_within:
             seconds = _wait(limit, before, left_of_before, now, seconds)
         remaining = max(limit - floor(weight), 0)
-        return Standing(self._name, limit, remaining, floor(seconds) + 1, is_within=is_within)
+        return Standing(
+            self._name, limit, remaining, floor(seconds + SLACK) + 1, is_within=is_within
+        )
 
 
 def _wait(limit: int, before: int, left: float, now: int, to_the_next: float) -> float:
