@@ -7,6 +7,7 @@ kept is small and forgotten by itself, however many addresses come.
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from math import floor
+from time import time
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -39,13 +40,27 @@ class Standing:
         return told if self.is_within else told | {"retry-after": str(self.reset_seconds)}
 
 
+class Counters(MemoryStorage):
+    """The library's counters, which its own thread forgets when they are over.
+
+    There, whoever looks at one that is over forgets it as well, and the thread fails if it does
+    so at the same moment. The names hold the minute, so none is looked at for long.
+    """
+
+    STORAGE_SCHEME = ["counters"]  # noqa: RUF012 - the library's way to register a kind
+
+    def get(self, key: str) -> int:
+        """The count; 0 of one that is over."""
+        return self.storage.get(key, 0) if self.expirations.get(key, 0) > time() else 0
+
+
 class Limit:
     """So many a minute for each one."""
 
     def __init__(self, name: str, per_minute: int) -> None:
         self._name = name
         self._item = RateLimitItemPerMinute(per_minute)
-        self._storage = MemoryStorage()
+        self._storage = Counters()
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     def counted(self, who: str) -> Standing:

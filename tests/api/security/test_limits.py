@@ -166,6 +166,7 @@ def test_no_more_is_kept_than_two_windows_of_addresses() -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         for number in range(1_000):
             limit.counted(f"2001:db8:{number}::/64")
+        storage.timer.join()
         many = len(storage.storage)
         clock.shift(timedelta(minutes=3))
         storage._MemoryStorage__expire_events()  # type: ignore[attr-defined] # noqa: SLF001 - its timer's turn

@@ -192,7 +192,8 @@ def test_what_a_token_allows_is_mapped_from_a_claim(
 ) -> None:
     mapping = "read=read, ingest=ingest, act=act, ops=1=act"
     settings = settings_of(idp, SPOTCAST_OIDC_CLAIM=claim, SPOTCAST_OIDC_SCOPES=mapping)
-    found = Oidc(settings, keys).principal(idp.token(**{"scope": None, **said}))
+    claims: dict[str, Any] = {"scope": None, **said}
+    found = Oidc(settings, keys).principal(idp.token(**claims))
 
     assert found
     assert found.scopes == scopes
