@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api.security.gate import Gate
 from api.security.principal import READS, Access
+from api.security.settings import gate_settings
 from api.service.state import Service
 from api.web.problems import add_problems
 
@@ -42,7 +43,8 @@ def create_app(service: Service, access: Access) -> FastAPI:
     for router in routers(ROUTES):
         app.include_router(router, prefix="/v1", dependencies=[READS])
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM)
-    app.add_middleware(Gate, access=access)
+    settings = gate_settings(service.settings.environ)
+    app.add_middleware(Gate, access=access, settings=settings)
     return app
 
 

@@ -12,6 +12,7 @@ import typer
 from advisor.errors import AdvisorError
 from api.errors import EXIT_FAILED, EXIT_USAGE, NoAnswerError, UsageError
 from api.output import note
+from api.security.redaction import redact_logs
 from api.settings import SettingsError, current_settings
 from collector.watchlist import WatchlistError
 from warehouse.errors import WarehouseError
@@ -63,6 +64,7 @@ COMMANDS = {
     "spread": "spread.spread_command",
     "simulate": "simulate.simulate_command",
     "verify": "verify.verify_command",
+    "keys": "keys.keys_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is
@@ -123,6 +125,7 @@ def version_command() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command, by default that of this process; errors become a sentence and a code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    redact_logs()
     # A request that is tried again is no news; what came of it in the end is told.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     given = sys.argv[1:] if arguments is None else arguments

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,9 @@ WAREHOUSE = "SPOTCAST_WAREHOUSE"
 USD_PER_CNY = "SPOTCAST_USD_PER_CNY"
 WATCHLIST = "SPOTCAST_WATCHLIST"
 PRICE_MAX_AGE = "SPOTCAST_PRICE_MAX_AGE_HOURS"
+KEYS = "SPOTCAST_KEYS"
+
+KEY_FILE = "keys.json"
 
 
 class SettingsError(Exception):
@@ -41,6 +44,17 @@ class Settings:
     watchlist: Path | None
     """What to read, as YAML: SPOTCAST_WATCHLIST; None for each provider's defaults."""
 
+    keys: Path
+    """Where the API keys' hashes are: SPOTCAST_KEYS, else ``keys.json`` beside the database: who
+    may read the one may read the other."""
+
+    def at(self, warehouse: Path | None) -> "Settings":
+        """These settings for another database, if one is given; its keys are beside it."""
+        if warehouse is None:
+            return self
+        keys = self.keys if self.environ.get(KEYS) else warehouse.parent / KEY_FILE
+        return replace(self, warehouse=warehouse, keys=keys)
+
     @property
     def usd_per_unit(self) -> dict[str, float]:
         """USD for one unit of each currency that can be converted."""
@@ -54,12 +68,14 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         SettingsError: a value is not what it should be.
     """
     default = user_data_path("spotcast") / "data" / "spotcast.duckdb"
+    warehouse = Path(environ.get(WAREHOUSE) or default).expanduser()
     return Settings(
         environ=environ,
-        warehouse=Path(environ.get(WAREHOUSE) or default).expanduser(),
+        warehouse=warehouse,
         usd_per_cny=_positive(environ, USD_PER_CNY, 0.14),
         price_max_age=timedelta(hours=_positive(environ, PRICE_MAX_AGE, 24.0)),
         watchlist=Path(told).expanduser() if (told := environ.get(WATCHLIST)) else None,
+        keys=Path(environ.get(KEYS) or warehouse.parent / KEY_FILE).expanduser(),
     )
 
 

@@ -1,14 +1,16 @@
 """Who is asking, and what that one may do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 
+from api.security.origins import check_local
 from api.web.problems import Problem
 
 
@@ -34,20 +36,40 @@ LOCAL = Principal("local", frozenset({Scope.READ, Scope.INGEST}))
 """Whoever is on this machine, where no key was asked for."""
 
 
+ANYONE = Principal("anyone", frozenset({Scope.READ}))
+"""Whoever reads what was opened to all; counted by address."""
+
+
 class Access(Protocol):
     """Finds out who is asking."""
 
     def principal(self, asking: HTTPConnection) -> Principal | None:
-        """Who sent the request; None if nobody that is known."""
+        """Who sent the request; None if nobody that is known.
+
+        Raises:
+            Problem: the request is refused whoever it is from.
+        """
         ...
 
 
 class LocalAccess:
-    """Everybody who can connect is `LOCAL`: for a server that listens on loopback only."""
+    """Everybody who can connect is `LOCAL`: for a server that listens on loopback only.
 
-    def principal(self, asking: HTTPConnection) -> Principal | None:
-        """`LOCAL`."""
-        del asking
+    A page that is open in a browser on this machine can connect as well, so requests that came
+    by a foreign name, or would change something for a foreign page, are refused. Pages of
+    ``trusted`` origins are not foreign.
+    """
+
+    def __init__(self, trusted: Container[str] = ()) -> None:
+        self._trusted = trusted
+
+    def principal(self, asking: HTTPConnection) -> Principal:
+        """`LOCAL`.
+
+        Raises:
+            Problem: 421 or 403, a foreign page sent it.
+        """
+        check_local(asking, self._trusted)
         return LOCAL
 
 
@@ -59,18 +81,34 @@ def principal_of(request: Request) -> Principal:
     """
     found = getattr(request.state, "principal", None)
     if not isinstance(found, Principal):
-        raise Problem(
-            HTTPStatus.UNAUTHORIZED,
-            "Send a key: `Authorization: Bearer <key>`. `spotcast keys create` makes one.",
-            headers={"www-authenticate": "Bearer"},
-        )
+        raise unknown()
     return found
 
 
-def allowed(scope: Scope) -> Callable[[Request], Principal]:
+def unknown() -> Problem:
+    """401: nobody that is known."""
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "Send a key that is good: `Authorization: Bearer <key>`. `spotcast keys create` makes one.",
+        headers={"www-authenticate": "Bearer"},
+    )
+
+
+BEARER = Security(
+    HTTPBearer(
+        scheme_name="bearer", description="An API key, or an OIDC access token", auto_error=False
+    )
+)
+API_KEY = Security(
+    APIKeyHeader(name="X-API-Key", scheme_name="key", description="An API key", auto_error=False)
+)
+"""How the OpenAPI document says who may ask; the gate has found out by then."""
+
+
+def allowed(scope: Scope) -> Callable[..., Principal]:
     """A dependency: the principal, who must have the scope."""
 
-    def check(request: Request) -> Principal:
+    def check(request: Request, _bearer: object = BEARER, _key: object = API_KEY) -> Principal:
         principal = principal_of(request)
         if scope not in principal.scopes:
             raise Problem(

@@ -35,4 +35,4 @@ def a_service(*records: Record, now: datetime = NOW) -> Generator[Service]:
 
 def a_client(service: Service, access: Access | None = None) -> TestClient:
     """A client of the application; by default of somebody on this machine."""
-    return TestClient(create_app(service, access or LocalAccess()))
+    return TestClient(create_app(service, access or LocalAccess()), "http://localhost")
