@@ -29,7 +29,10 @@ NEWEST_SIGNALS = """
         and last_seen.zone = signal.zone
         and last_seen.instance_type = signal.instance_type
         and last_seen.fact = signal.definition
-    where list_contains($definitions, signal.definition)
+    where (
+            cast($definitions as varchar[]) is null
+            or list_contains($definitions, signal.definition)
+        )
         and signal.observed_at <= $now
         and (cast($provider as varchar) is null or signal.provider = $provider)
         and (cast($regions as varchar[]) is null or list_contains($regions, signal.region))

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from api.service.clock import Clock
+from api.service.listening import Listeners
 from api.service.market_view import Markets
 from api.settings import Settings
 from collector.provider import Provider, providers
@@ -22,6 +23,7 @@ class Service:
     watchlist: Watchlist
     markets: Markets
     providers: Mapping[str, Provider] = field(default_factory=providers)
+    listeners: Listeners = field(default_factory=Listeners)
 
     def reading(self) -> AbstractContextManager[Warehouse]:
         """The warehouse for a question; it waits for no writer."""

@@ -6,14 +6,16 @@ them gets 304 and no body.
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 from fastapi import Request, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from api.web.problems import ERRORS, Problem
 
@@ -124,9 +126,27 @@ def _about(request: Request, page: BaseModel) -> dict[str, str]:
     return headers
 
 
-def _table(page: BaseModel, items: str, media_type: str) -> bytes:
+def _columns(page: BaseModel, items: str) -> dict[str, list[Any]]:
+    """The items by field, also of a page without one. Objects within an item become JSON."""
+    (kind,) = get_args(type(page).model_fields[items].annotation)
     rows = [one.model_dump() for one in getattr(page, items)]
-    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()
+    names: Iterable[str] = rows[0] if rows else kind.model_fields
+    columns = {name: [row[name] for row in rows] for name in names}
+    for name, values in columns.items():
+        if any(_is_nested(one) for one in values):
+            columns[name] = [None if one is None else to_json(one).decode() for one in values]
+        elif any(isinstance(one, Enum) for one in values):
+            columns[name] = [getattr(one, "value", one) for one in values]
+    return columns
+
+
+def _is_nested(value: Any) -> bool:
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(one, dict) for one in several)
+
+
+def _table(page: BaseModel, items: str, media_type: str) -> bytes:
+    frame = pl.DataFrame(_columns(page, items))
     buffer = io.BytesIO()
     if media_type == ARROW:
         frame.write_ipc_stream(buffer)
