@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -11,6 +10,7 @@ from advisor.hazards import FORECAST, Hazard, per_hour
 from advisor.offerings import regional
 from advisor.published_risk import published_hazards
 from warehouse.records import Pool, Signal
+from warehouse.tables import POOL
 
 CERTAIN_PER_HOUR = 60.0
 """Interruptions per hour of a pool whose loss is certain: no machine starts within a minute."""
@@ -23,9 +23,11 @@ def forecast_hazards(forecasts: pl.DataFrame) -> dict[Pool, tuple[Hazard, ...]]:
     probability is spread evenly over its window: P within t hours is the hazard -ln(1 - P) / t.
     """
     found: defaultdict[Pool, list[Hazard]] = defaultdict(list)
-    for row in forecasts.sort("horizon_seconds").iter_rows(named=True):
-        pool = Pool(row["provider"], row["region"], row["zone"], row["instance_type"])
-        found[pool].append(_hazard(row))
+    frame = forecasts.sort("horizon_seconds")
+    pools = map(Pool, *(frame[name].to_list() for name in POOL))
+    hazards = map(_hazard, *(frame[name].to_list() for name in SAID))
+    for pool, hazard in zip(pools, hazards, strict=True):
+        found[pool].append(hazard)
     return {pool: tuple(several) for pool, several in found.items()}
 
 
@@ -50,20 +52,28 @@ def hazards_of(
     return hazards
 
 
-def _hazard(row: Mapping[str, Any]) -> Hazard:
-    hours = row["horizon_seconds"] / 3600
-    middle = per_hour(row["probability"], hours)
-    at_least = per_hour(row["probability_low"], hours)
+SAID = (
+    *("horizon_seconds", "probability", "probability_low", "probability_high"),
+    *("model_version", "issued_at", "grade"),
+)
+"""The columns of a forecast that a hazard is made from, as `_hazard` takes them."""
+
+
+def _hazard(
+    seconds: float, middle: float, low: float, high: float, model: str, at: datetime, grade: str
+) -> Hazard:
+    hours = seconds / 3600
+    per, at_least = per_hour(middle, hours), per_hour(low, hours)
     return Hazard(
-        per_hour=CERTAIN_PER_HOUR if middle is None else middle,
+        per_hour=CERTAIN_PER_HOUR if per is None else per,
         low_per_hour=CERTAIN_PER_HOUR if at_least is None else at_least,
-        high_per_hour=per_hour(row["probability_high"], hours),
-        share_low=row["probability_low"],
-        share_high=row["probability_high"],
+        high_per_hour=per_hour(high, hours),
+        share_low=low,
+        share_high=high,
         definition=FORECAST,
-        source=row["model_version"],
-        observed_at=row["issued_at"],
-        horizon=timedelta(seconds=row["horizon_seconds"]),
-        share=row["probability"],
-        grade=row["grade"],
+        source=model,
+        observed_at=at,
+        horizon=timedelta(seconds=seconds),
+        share=middle,
+        grade=grade,
     )

@@ -8,6 +8,7 @@ say so.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from advisor.hazards import Hazard, per_hour
 from advisor.offerings import regional
@@ -77,11 +78,13 @@ def published_hazards(pools: Iterable[Pool], signals: Iterable[Signal]) -> Mappi
     A zone's own signal goes before the region's; of two definitions the newer one counts.
     """
     newest: dict[Pool, Signal] = {}
-    for signal in sorted(signals, key=lambda one: (one.observed_at, one.definition)):
+    for signal in sorted(signals, key=attrgetter("observed_at", "definition")):
         if signal.definition in DEFINITIONS:
             newest[signal.pool] = signal
+    # A region's signal speaks of many pools.
+    converted = {pool: hazard_of(signal) for pool, signal in newest.items()}
     hazards = {}
     for pool in pools:
-        if found := newest.get(pool) or newest.get(regional(pool)):
-            hazards[pool] = hazard_of(found)
+        if found := converted.get(pool) or converted.get(regional(pool)):
+            hazards[pool] = found
     return hazards

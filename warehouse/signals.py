@@ -18,27 +18,37 @@ MOVED = "spotcast.price_against_day_before"
 DAY = timedelta(days=1)
 
 NEWEST_SIGNALS = """
-    select signal.provider, signal.region, signal.zone, signal.instance_type,
-        least(greatest(signal.observed_at, last_seen.seen_at), $now) as known_at,
-        signal.definition, signal.value_low, signal.value_high, signal.source, signal.detail
-    from signal
+    with newest as (
+        select provider, region, zone, instance_type, definition, max(observed_at) as observed_at
+        from signal
+        where list_contains($definitions, definition)
+            and observed_at <= $now
+            and (cast($provider as varchar) is null or provider = $provider)
+            and (cast($regions as varchar[]) is null or list_contains($regions, region))
+        group by all
+    ),
+    told as (
+        select signal.*
+        from signal
+        join newest using (provider, region, zone, instance_type, definition, observed_at)
+        qualify row_number() over (
+            partition by
+                signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
+            order by signal.source
+        ) = 1
+    )
+    select told.provider, told.region, told.zone, told.instance_type,
+        least(greatest(told.observed_at, last_seen.seen_at), $now) as known_at,
+        told.definition, told.value_low, told.value_high, told.source, told.detail
+    from told
     left join last_seen
-        on last_seen.feed = signal.source
-        and last_seen.provider = signal.provider
-        and last_seen.region = signal.region
-        and last_seen.zone = signal.zone
-        and last_seen.instance_type = signal.instance_type
-        and last_seen.fact = signal.definition
-    where list_contains($definitions, signal.definition)
-        and signal.observed_at <= $now
-        and (cast($provider as varchar) is null or signal.provider = $provider)
-        and (cast($regions as varchar[]) is null or list_contains($regions, signal.region))
-    qualify row_number() over (
-        partition by
-            signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
-        order by signal.observed_at desc, signal.source
-    ) = 1
-    order by signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
+        on last_seen.feed = told.source
+        and last_seen.provider = told.provider
+        and last_seen.region = told.region
+        and last_seen.zone = told.zone
+        and last_seen.instance_type = told.instance_type
+        and last_seen.fact = told.definition
+    order by told.provider, told.region, told.zone, told.instance_type, told.definition
 """
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from api.answers import Known, known_in
 from api.service.clock import Clock
 from api.settings import Settings
+from warehouse.newest import NewestFacts
 from warehouse.store import SharedWarehouse
 
 LONGEST = timedelta(minutes=1)
@@ -43,6 +44,7 @@ class Markets:
         self._clock = clock
         self._turn = threading.Lock()
         self._view: MarketView | None = None
+        self._facts = NewestFacts()
 
     def view(self) -> MarketView:
         """The newest view that was made; the first one is made now.
@@ -72,9 +74,8 @@ class Markets:
                 return self._view
             # Counted first: what is stored while we read makes the view due again.
             writes = self._warehouse.writes
-            with self._warehouse.reading() as warehouse:
-                known = known_in(
-                    warehouse, self._settings, self._clock(), provider=None, regions=None
-                )
+            now = self._clock()
+            with self._warehouse.reading() as warehouse, self._facts.alone(warehouse, now):
+                known = known_in(warehouse, self._settings, now, provider=None, regions=None)
             self._view = MarketView(known, writes)
             return self._view
