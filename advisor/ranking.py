@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.demand import Demand
 from advisor.hazards import Hazard
 from advisor.policy import Policy
-from advisor.universe import Costs, Floats, Universe
+from advisor.universe import Costs, Floats, Integers, Universe
 from warehouse.records import CapacityType, Offering, Pool
 
 
@@ -109,10 +110,40 @@ class RankedRows(Sequence[Ranked]):
         return [self._universe.offerings[row] for row in self._costs.rows]
 
     @property
-    def hazards(self) -> list[Hazard | None]:
-        """Their hazards alone, in the same order."""
-        pairs = zip(self._costs.rows.tolist(), self._costs.windows.tolist(), strict=True)
-        return [self._universe.hazard_of(row, window) for row, window in pairs]
+    def usd_per_hour(self) -> Floats:
+        """Their prices, in the same order; nan where unknown, as in the arrays that follow."""
+        return self._costs.usd
+
+    @property
+    def saving_share(self) -> Floats:
+        """The shares saved against on demand."""
+        return self._universe.savings(self._costs.rows)
+
+    @property
+    def hazard_per_hour(self) -> Floats:
+        """Interruptions per hour; 0 of what is not spot."""
+        return self._universe.hazards(self._costs.rows, self._costs.windows)
+
+    @property
+    def told_at(self) -> Floats:
+        """When their prices were last known to be true, seconds since 1970; always known."""
+        return self._universe.told_at(self._costs.rows)
+
+    @property
+    def is_forecast(self) -> NDArray[np.bool_]:
+        """Of those that can be interrupted and whose risk is known: whether that is a forecast."""
+        rows, windows = self._costs.rows, self._costs.windows
+        is_known = self._universe.knows(rows, windows)
+        return self._universe.is_forecast(windows[is_known])
+
+    def by_type(self) -> "Reordered":
+        """By instance type, then by pool."""
+        rows = self._costs.rows
+        return Reordered(self, np.lexsort((rows, self._universe.types(rows))))
+
+    def by(self, amounts: Floats) -> "Reordered":
+        """By these, of each offering one; nan last, ties in order of rank."""
+        return Reordered(self, np.argsort(amounts, kind="stable"))
 
     def _at(self, place: int) -> Ranked:
         costs = self._costs
@@ -154,6 +185,28 @@ class RankedRows(Sequence[Ranked]):
             np.sort(self._low[known], kind="stable"),
             np.sort(self._high[known], kind="stable"),
         )
+
+
+class Reordered(Sequence[Ranked]):
+    """Ranked offerings in another order; each keeps its rank."""
+
+    def __init__(self, ranked: RankedRows, places: Integers) -> None:
+        self._ranked = ranked
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Ranked: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Ranked]: ...
+
+    def __getitem__(self, index: int | slice) -> Ranked | list[Ranked]:
+        if isinstance(index, slice):
+            return [self._ranked[int(place)] for place in self._places[index]]
+        return self._ranked[int(self._places[index])]
 
 
 @dataclass(frozen=True, slots=True)

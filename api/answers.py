@@ -1,6 +1,5 @@
 """Answers to "which offerings?": what the warehouse knows, ranked, with what must be said of it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,15 +53,16 @@ class Answer:
     @property
     def risk_basis(self) -> str:
         """What stands behind the risk of the offerings."""
-        kinds = Counter(one.is_forecast for one in self.ranking.ranked.hazards if one)
-        if kinds[True]:
+        is_forecast = self.ranking.ranked.is_forecast
+        if is_forecast.any():
             return FORECAST
-        return PUBLISHED if kinds[False] else NO_RISK
+        return PUBLISHED if is_forecast.size else NO_RISK
 
     @property
     def data_as_of(self) -> datetime | None:
         """When the oldest price in the answer was last known to be true."""
-        return min((one.price_observed_at for one in self.ranking.ranked.offerings), default=None)
+        ranked = self.ranking.ranked
+        return ranked[int(ranked.told_at.argmin())].offering.price_observed_at if ranked else None
 
 
 @dataclass(frozen=True, slots=True)
