@@ -1,16 +1,19 @@
 """The forecasts that are stored, as hazards of pools."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 import polars as pl
 
 from advisor.hazards import FORECAST, Hazard, per_hour
 from advisor.offerings import regional
-from advisor.published_risk import published_hazards
+from advisor.published_risk import hazards_told
 from warehouse.records import Pool, Signal
 from warehouse.tables import POOL
+
+Value = TypeVar("Value")
 
 CERTAIN_PER_HOUR = 60.0
 """Interruptions per hour of a pool whose loss is certain: no machine starts within a minute."""
@@ -39,17 +42,42 @@ def hazards_of(
     A forecast that is not stale goes before a published rate, and that before a stale forecast. A
     zone's own forecast goes before its region's.
     """
-    pools = list(pools)
-    issued = forecast_hazards(forecasts)
-    published = published_hazards(pools, signals)
+    return best_of(pools, forecast_hazards(forecasts), hazards_told(signals), now)
+
+
+def best_of(
+    pools: Iterable[Pool],
+    issued: Mapping[Pool, tuple[Hazard, ...]],
+    published: Mapping[Pool, Hazard],
+    now: datetime,
+) -> Mapping[Pool, tuple[Hazard, ...]]:
+    """The same of hazards by pool or region, forecast and published."""
     hazards: dict[Pool, tuple[Hazard, ...]] = {}
     for pool in pools:
-        forecast = issued.get(pool) or issued.get(regional(pool)) or ()
-        fresh = tuple(one for one in forecast if not one.is_stale(now))
-        band = published.get(pool)
-        if known := fresh or ((band,) if band else forecast):
-            hazards[pool] = known
+        region = regional(pool)
+        forecast = issued.get(pool) or issued.get(region) or ()
+        fresh = tuple([one for one in forecast if not one.is_stale(now)]) if forecast else ()
+        if fresh:
+            hazards[pool] = fresh
+        elif band := published.get(pool) or published.get(region):
+            hazards[pool] = (band,)
+        elif forecast:
+            hazards[pool] = forecast
     return hazards
+
+
+class Converted(Generic[Value]):
+    """What was made of a frame, until another frame comes: forecasts stand for many looks."""
+
+    def __init__(self, convert: Callable[[pl.DataFrame], Value]) -> None:
+        self._convert = convert
+        self._last: tuple[pl.DataFrame, Value] | None = None
+
+    def of(self, frame: pl.DataFrame) -> Value:
+        """As ``convert`` makes it; the one before for an equal frame."""
+        if self._last is None or not frame.equals(self._last[0]):
+            self._last = frame, self._convert(frame)
+        return self._last[1]
 
 
 SAID = (

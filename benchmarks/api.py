@@ -50,6 +50,14 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     memory_mib: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    """Of the measured time: on a busy machine it says more than the latencies."""
+
+    def cpu(self) -> float:
+        """Seconds of a core that the process took so far."""
+        told = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = told.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     async def watch(self) -> None:
         """Note the memory, until cancelled."""
@@ -121,6 +129,7 @@ async def bench(seconds: float, prices: int) -> bool:
         for title, ingest, names in (
             ("", 0.0, ["rankings"]),
             ("", 0.0, ["price history"]),
+            (", with ingestion", INGEST_SECONDS, ["rankings"]),
             (", both at once", 0.0, ["rankings", "price history"]),
             (", both, with ingestion", INGEST_SECONDS, ["rankings", "price history"]),
         ):
@@ -157,8 +166,9 @@ async def asked_of(
     rates = [WAYS.get(name, RANKINGS_PER_SECOND) for name in paths]
     runs = list(zip(paths.values(), rates, strict=True))
     await asyncio.gather(*(load.run(some, rate, WARM_UP_SECONDS) for some, rate in runs))
-    watching = asyncio.create_task(server.watch())
+    watching, before = asyncio.create_task(server.watch()), server.cpu()
     outcomes = await asyncio.gather(*(load.run(some, rate, seconds) for some, rate in runs))
+    server.cpu_seconds = server.cpu() - before
     watching.cancel()
     load.close()
     return dict(zip(paths, outcomes, strict=True))
@@ -168,12 +178,12 @@ def told(title: str, outcome: Outcome, bare_p99: float | None, server: Server) -
     """Print one line of figures."""
     p50, p90, p99 = (outcome.quantile(share) for share in (0.5, 0.9, 0.99))
     ratio = "" if bare_p99 is None else f"; p99 {p99 / bare_p99:.1f} x bare"
-    memory = server.memory_mib
+    memory, each = server.memory_mib, max(1, len(outcome.milliseconds))
     print(
         f"{title}: {len(outcome.milliseconds):,} answers, {sum(outcome.errors.values())} errors "
         f"{dict(outcome.errors) or ''}; p50 {p50:.1f}, p90 {p90:.1f}, p99 {p99:.1f}, "
         f"max {max(outcome.milliseconds):.1f}{ratio}; "
-        f"{outcome.bytes_read / max(1, len(outcome.milliseconds)) / 1024:.1f} KiB each; "
+        f"{outcome.bytes_read / each / 1024:.1f} KiB each; server {server.cpu_seconds:.1f} s CPU; "
         f"memory {memory[0]:,.0f} to {memory[-1]:,.0f} MiB, {server.slope():+.1f} a minute",
         flush=True,
     )

@@ -6,6 +6,7 @@ a writer stores a run of a feed every so many seconds, as `spotcast serve` does 
 """
 
 import argparse
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.security.principal import LocalAccess
+from api.service.steady import be_steady
 from api.service.state import Service, service_of
 from api.settings import settings_from
 from benchmarks.large_market import END
@@ -83,7 +85,7 @@ class Feeds:
             (pl.col("price_per_hour") * factor).round(4).alias("price_per_hour"),
         )
         with self._service.writing() as warehouse, warehouse.transaction():
-            warehouse.append(SPOT_PRICE, changed, only_changes=True)
+            warehouse.append(SPOT_PRICE, changed)
             warehouse.execute(REPEATED, {"now": now, "feed": source})
             if self._runs % FORECASTS_EVERY == 0:
                 issued = pl.lit(now).alias("issued_at").cast(self._forecasts.schema["issued_at"])
@@ -127,6 +129,7 @@ def main() -> None:
     is_over = threading.Event()
     with Warehouse.open(asked.warehouse) as warehouse:
         service = service_of(warehouse, settings_from({}), clock_from(END), Watchlist())
+        warehouse.execute("set threads = " + os.environ.get("TH", "2"))
         service.markets.refresh()
         jobs = [threading.Thread(target=look_after, args=(service, is_over))]
         if asked.ingest:
@@ -134,7 +137,10 @@ def main() -> None:
             jobs.append(threading.Thread(target=feeds.run, args=(is_over,)))
         for job in jobs:
             job.start()
-        _serve(create_app(service, LocalAccess()), asked.port)
+        app = create_app(service, LocalAccess())
+        app.openapi()
+        be_steady()
+        _serve(app, asked.port)
         is_over.set()
         for job in jobs:
             job.join()

@@ -8,6 +8,7 @@ import polars as pl
 from warehouse.prices import market_frame
 from warehouse.records import Pool, Signal
 from warehouse.store import Warehouse
+from warehouse.tables import POOL
 
 PAID = "spotcast.price_paid_share"
 """The spot price in force as a share of the on-demand price in force, both in one currency."""
@@ -64,7 +65,21 @@ def newest_signals(
 
     However old: ``observed_at`` is when the source last said so, for the caller to judge.
     """
-    rows = warehouse.rows(
+    return signals_in(
+        newest_signal_frame(warehouse, now, definitions, provider=provider, regions=regions)
+    )
+
+
+def newest_signal_frame(
+    warehouse: Warehouse,
+    now: datetime,
+    definitions: Sequence[str],
+    *,
+    provider: str | None = None,
+    regions: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """The same as one frame, one row per signal; ``known_at`` is when the source last said so."""
+    return warehouse.ask(
         NEWEST_SIGNALS,
         {
             "definitions": list(definitions),
@@ -73,7 +88,13 @@ def newest_signals(
             "regions": None if regions is None else list(regions),
         },
     )
-    return [Signal(Pool(*row[:4]), *row[4:]) for row in rows]
+
+
+def signals_in(frame: pl.DataFrame) -> list[Signal]:
+    """The rows of `newest_signal_frame` as records."""
+    columns = [frame[name].to_list() for name in frame.columns]
+    pools = map(Pool, *columns[: len(POOL)])
+    return list(map(Signal, pools, *columns[len(POOL) :]))
 
 
 SIGNALS_SINCE = """
@@ -118,8 +139,7 @@ def newest_signal_values(
 
     ``observed_at`` is when the source last said so.
     """
-    given = {"definitions": list(definitions), "now": now, "provider": provider, "regions": None}
-    found = warehouse.ask(NEWEST_SIGNALS, given)
+    found = newest_signal_frame(warehouse, now, definitions, provider=provider)
     return found.select(
         "provider",
         "region",

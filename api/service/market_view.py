@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from api.answers import Known, known_in
+from api.answers import Known, Risks, known_in
 from api.service.clock import Clock
 from api.settings import Settings
 from warehouse.newest import NewestFacts
 from warehouse.store import SharedWarehouse
+
+SOONEST = timedelta(seconds=10)
+"""A view is made anew no sooner than this, however often something is stored: to make one takes
+a second of one core, and clients may keep an answer for longer than this anyway."""
 
 LONGEST = timedelta(minutes=1)
 """A view is made anew after this time even if nothing was stored, as risks and prices age."""
@@ -45,6 +49,7 @@ class Markets:
         self._turn = threading.Lock()
         self._view: MarketView | None = None
         self._facts = NewestFacts()
+        self._risks = Risks()
 
     def view(self) -> MarketView:
         """The newest view that was made; the first one is made now.
@@ -55,13 +60,15 @@ class Markets:
         return self._view or self.refresh()
 
     def is_due(self) -> bool:
-        """Whether something was stored since the view was made, or it is older than `LONGEST`."""
+        """Whether a view should be made: see `SOONEST` and `LONGEST`."""
         view = self._view
-        return (
-            view is None
-            or view.writes != self._warehouse.writes
-            or self._clock() - view.taken_at >= LONGEST
-        )
+        if view is None:
+            return True
+        age = self._clock() - view.taken_at
+        # A clock that was set back must not keep a view for long.
+        if age >= LONGEST or age < timedelta(0):
+            return True
+        return view.writes != self._warehouse.writes and age >= SOONEST
 
     def refresh(self) -> MarketView:
         """Make a view of what is stored now; those who ask meanwhile get the one before.
@@ -76,6 +83,13 @@ class Markets:
             writes = self._warehouse.writes
             now = self._clock()
             with self._warehouse.reading() as warehouse, self._facts.alone(warehouse, now):
-                known = known_in(warehouse, self._settings, now, provider=None, regions=None)
+                known = known_in(
+                    warehouse,
+                    self._settings,
+                    now,
+                    provider=None,
+                    regions=None,
+                    risks=self._risks,
+                )
             self._view = MarketView(known, writes)
             return self._view
