@@ -166,8 +166,7 @@ class Demand:
 COSTS: dict[str, Any] = {
     one.name: one.default
     for one in fields(Demand)
-    if one.name
-    in {"restart", "interruption_cost_usd", "lead_time", "runs_for", "count", "work"}
+    if one.name in {"restart", "interruption_cost_usd", "lead_time", "runs_for", "count", "work"}
 }
 """The fields that say nothing of the machine, and what they are where nothing is said."""
 

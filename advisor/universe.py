@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from operator import attrgetter
+from operator import attrgetter, ne
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -174,6 +174,16 @@ class Universe:
     def types(self, rows: Integers) -> Integers:
         """The places of their types in the order of the alphabet."""
         return self._types.places[self._types.group[rows]]
+
+    def pools(self, rows: Integers) -> Integers:
+        """The places of their pools in the order of pools."""
+        return self._pools[rows]
+
+    @cached_property
+    def _pools(self) -> Integers:
+        """Of each row its pool's number: one more wherever the pool is another than before."""
+        pools = [one.pool for one in self.offerings]
+        return np.cumsum([0, *map(ne, pools, pools[1:])])[: len(self)]
 
     def knows(self, rows: Integers, windows: Integers) -> NDArray[np.bool_]:
         """Whether they can be interrupted and the risk is known."""

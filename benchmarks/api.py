@@ -114,7 +114,7 @@ def histories() -> list[str]:
 PATHS = {"rankings": rankings, "price history": histories}
 
 
-async def bench(seconds: float, prices: int) -> bool:
+async def bench(seconds: float, prices: int, threads: int | None) -> bool:
     """Measure all; whether every limit was kept."""
     print(f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}")
     print(f"{prices:,} price rows; {seconds:.0f} s each; latencies in ms from the time due")
@@ -134,6 +134,7 @@ async def bench(seconds: float, prices: int) -> bool:
             (", both, with ingestion", INGEST_SECONDS, ["rankings", "price history"]),
         ):
             more = ["--warehouse", str(copied), "--ingest", str(ingest)]
+            more += ["--threads", str(threads)] if threads else []
             async with serving(*more) as server:
                 outcomes = await asked_of(server, {one: PATHS[one]() for one in names}, seconds)
             for name, outcome in outcomes.items():
@@ -217,8 +218,9 @@ def main() -> None:
     given = argparse.ArgumentParser()
     given.add_argument("--seconds", type=float, default=60.0)
     given.add_argument("--prices", type=int, default=PRICES)
+    given.add_argument("--threads", type=int, help="of DuckDB; by default as the server sets it")
     asked = given.parse_args()
-    if not asyncio.run(bench(asked.seconds, asked.prices)):
+    if not asyncio.run(bench(asked.seconds, asked.prices, asked.threads)):
         raise SystemExit("A limit was not kept.")
 
 

@@ -6,7 +6,6 @@ a writer stores a run of a feed every so many seconds, as `spotcast serve` does 
 """
 
 import argparse
-import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,7 +32,7 @@ CHANGES = 1_500
 LOOKED_AT_SECONDS = 0.5
 """How often the view of the market is asked whether it is due."""
 
-FORECASTS_EVERY = 6
+FORECASTS_EVERY = 12
 """Runs of feeds to one run of the forecast."""
 
 PRICED = """
@@ -75,9 +74,7 @@ class Feeds:
         now = self._service.clock()
         source = self._sources[self._runs % len(self._sources)]
         self._runs += 1
-        changed = self._prices.filter(pl.col("source") == source).sample(
-            CHANGES, seed=self._runs
-        )
+        changed = self._prices.filter(pl.col("source") == source).sample(CHANGES, seed=self._runs)
         factor = pl.Series(self._rng.lognormal(0.0, 0.1, changed.height))
         changed = changed.with_columns(
             pl.lit(now).alias("effective_at").cast(changed.schema["effective_at"]),
@@ -122,6 +119,7 @@ def main() -> None:
     given.add_argument("--port", type=int, required=True)
     given.add_argument("--warehouse", type=Path)
     given.add_argument("--ingest", type=float, default=0.0, help="seconds between two runs")
+    given.add_argument("--threads", type=int, help="of DuckDB; by default as the server sets it")
     asked = given.parse_args()
     if asked.warehouse is None:
         _serve(bare(), asked.port)
@@ -129,7 +127,8 @@ def main() -> None:
     is_over = threading.Event()
     with Warehouse.open(asked.warehouse) as warehouse:
         service = service_of(warehouse, settings_from({}), clock_from(END), Watchlist())
-        warehouse.execute("set threads = " + os.environ.get("TH", "2"))
+        if asked.threads:
+            warehouse.execute("set threads = $threads", {"threads": asked.threads})
         service.markets.refresh()
         jobs = [threading.Thread(target=look_after, args=(service, is_over))]
         if asked.ingest:

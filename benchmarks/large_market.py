@@ -31,7 +31,14 @@ SIZES = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlar
 FAMILIES = 63
 """Families of a cloud; with their sizes some 500 types, of four clouds some 2,000."""
 
-GPUS = (("T4", 16.0), ("L4", 22.35), ("A10G", 22.35), ("V100", 16.0), ("A100", 40.0), ("H100", 80.0))
+GPUS = (
+    ("T4", 16.0),
+    ("L4", 22.35),
+    ("A10G", 22.35),
+    ("V100", 16.0),
+    ("A100", 40.0),
+    ("H100", 80.0),
+)
 GPU_FAMILIES = 12
 """Of the families of a cloud: so many have GPUs."""
 
@@ -118,7 +125,7 @@ def shapes_of(rng: np.random.Generator) -> pl.DataFrame:
                         "instance_type": f"{kind}{family}{cloud.name[0]}.{size}",
                         "vcpu": float(2 * 2**power),
                         "memory_gib": float((4 + 4 * (family % 2)) * 2 * 2**power),
-                        "architecture": "arm64" if family % 7 == 6 else "amd64",
+                        "architecture": "amd64" if family % 7 else "arm64",
                         "gpu_name": gpu[0] if gpu else None,
                         "gpu_count": (1, 1, 1, 1, 4, 4, 8, 8)[power] if gpu else 0,
                         "gpu_memory_gib": gpu[1] if gpu else None,
@@ -234,7 +241,7 @@ FORECASTS = """
     select
         provider, region, zone, instance_type, $at, horizon, middle, middle / 2,
         least(1, middle * 2), 'generated', 'learning', $at - interval 2 minutes,
-        '[{"name": "published_band", "logit": 0.31}, {"name": "launch_probe", "logit": -0.12}]',
+        '[{"name": "published_band", "logit": 0.31}, {"name": "probe", "logit": -0.12}]',
         'launch_probe', 0.0, null
     from (from pool where is_gpu)
     cross join (select unnest($horizons) as horizon)

@@ -79,7 +79,9 @@ class Newest:
         with warehouse.transaction():
             mark = self._mark
             known, last, rows = self._counted(warehouse, mark)
-            if mark and (now < mark.now or known != mark.rows or self._row(warehouse, mark.last) != mark.row):
+            if mark and (
+                now < mark.now or known != mark.rows or self._row(warehouse, mark.last) != mark.row
+            ):
                 mark = None
             added = warehouse.ask(
                 ADDED.format(**self._names), {"last": mark.last if mark else NOTHING, "now": now}

@@ -163,7 +163,10 @@ def _offerings(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[O
 
 def _shapes(frame: pl.DataFrame) -> dict[tuple[str, str], InstanceType]:
     every = frame.unique(["provider", "instance_type"])
-    return {(one.provider, one.instance_type): one for one in map(InstanceType, *_lists(every, SHAPE_COLUMNS))}
+    return {
+        (one.provider, one.instance_type): one
+        for one in map(InstanceType, *_lists(every, SHAPE_COLUMNS))
+    }
 
 
 def _lists(frame: pl.DataFrame, columns: Sequence[str]) -> list[list[Any]]:
