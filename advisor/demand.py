@@ -95,7 +95,7 @@ class Demand:
         )
 
     def of_machine(self) -> "Demand":
-        """The same wishes of the machine itself; equal for all demands that the same shapes meet."""
+        """The wishes of the machine itself, as of a demand that says nothing else."""
         return replace(self, **COSTS)
 
     def looks_ahead(self, provider: str) -> timedelta:

@@ -87,7 +87,7 @@ SAID = (
 """The columns of a forecast that a hazard is made from, as `_hazard` takes them."""
 
 
-def _hazard(
+def _hazard(  # noqa: PLR0917 - one column each
     seconds: float, middle: float, low: float, high: float, model: str, at: datetime, grade: str
 ) -> Hazard:
     hours = seconds / 3600

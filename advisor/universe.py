@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.demand import Demand, Work
-from advisor.gpus import throughput
+from advisor.demand import Demand
+from advisor.gpus import Work, throughput
 from advisor.hazards import Hazard
 from advisor.policy import Policy
 from warehouse.records import CapacityType, Offering, Pool

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,11 +59,15 @@ class Server:
         user, system = told.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
+    def memory(self) -> float:
+        """What the process holds now, MiB."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * PAGE / 2**20
+
     async def watch(self) -> None:
         """Note the memory, until cancelled."""
         while True:
-            pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
-            self.memory_mib.append(int(pages) * PAGE / 2**20)
+            self.memory_mib.append(self.memory())
             await asyncio.sleep(1)
 
     def slope(self) -> float:
@@ -144,13 +148,12 @@ async def bench(seconds: float, prices: int, threads: int | None) -> bool:
 
 
 @asynccontextmanager
-async def serving(*arguments: str) -> AsyncIterator[Server]:
+async def serving(*arguments: str) -> AsyncGenerator[Server]:
     """A server of its own process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.api_server", "--port", str(port), *arguments]
-    process = subprocess.Popen(command)  # noqa: S603 - our own module
+    process = _started("--port", str(port), *arguments)
     try:
         await _answering(port, process)
         yield Server(port, process)
@@ -188,6 +191,11 @@ def told(title: str, outcome: Outcome, bare_p99: float | None, server: Server) -
         f"memory {memory[0]:,.0f} to {memory[-1]:,.0f} MiB, {server.slope():+.1f} a minute",
         flush=True,
     )
+
+
+def _started(*arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "benchmarks.api_server", *arguments]
+    return subprocess.Popen(command)  # noqa: S603 - our own module
 
 
 async def _answering(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -18,8 +18,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.security.principal import LocalAccess
-from api.service.steady import be_steady
 from api.service.state import Service, service_of
+from api.service.steady import be_steady
 from api.settings import settings_from
 from benchmarks.large_market import END
 from collector.watchlist import Watchlist

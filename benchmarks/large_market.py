@@ -223,8 +223,8 @@ SIGNALS = """
     union all
     select
         provider, region, zone, instance_type, $end - to_days(month),
-        'alibaba.interruption_rate_trailing_30_days', 0.001 * (number % 100), 0.001 * (number % 100),
-        'alibaba.advisor', null, null
+        'alibaba.interruption_rate_trailing_30_days', 0.001 * (number % 100),
+        0.001 * (number % 100), 'alibaba.advisor', null, null
     from (from pool where provider = 'alibaba')
     cross join (select unnest(range(30)) as month)
 """

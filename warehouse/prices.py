@@ -140,12 +140,10 @@ def market(
 
 def _offerings(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[Offering]:
     """Each row as an offering; machines of one type share one shape."""
-    worth = pl.Series(usd_per_unit.values(), dtype=pl.Float64)
-    rate = {"old": list(usd_per_unit), "new": worth, "default": None}
     each, listed = pl.col("price_per_hour"), pl.col("on_demand_per_hour")
     frame = frame.with_columns(
-        usd=each * pl.col("currency").replace_strict(**rate),
-        listed=listed * pl.col("on_demand_currency").replace_strict(**rate),
+        usd=each * _rate("currency", usd_per_unit),
+        listed=listed * _rate("on_demand_currency", usd_per_unit),
         semantics=pl.col("semantics").cast(pl.String),
     )
     shapes = _shapes(frame)
@@ -159,6 +157,12 @@ def _offerings(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[O
             zip(*_lists(frame, ("provider", "instance_type")), strict=True),
         )
     ]
+
+
+def _rate(currency: str, usd_per_unit: Mapping[str, float]) -> pl.Expr:
+    """USD for one unit of the currency in that column; null if it is not known."""
+    worth = pl.Series(usd_per_unit.values(), dtype=pl.Float64)
+    return pl.col(currency).replace_strict(list(usd_per_unit), worth, default=None)
 
 
 def _shapes(frame: pl.DataFrame) -> dict[tuple[str, str], InstanceType]:

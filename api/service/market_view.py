@@ -60,15 +60,19 @@ class Markets:
         return self._view or self.refresh()
 
     def is_due(self) -> bool:
-        """Whether a view should be made: see `SOONEST` and `LONGEST`."""
+        """Whether whoever looks after the view should make it anew: see `SOONEST`, `LONGEST`."""
         view = self._view
-        if view is None:
-            return True
-        age = self._clock() - view.taken_at
-        # A clock that was set back must not keep a view for long.
-        if age >= LONGEST or age < timedelta(0):
-            return True
-        return view.writes != self._warehouse.writes and age >= SOONEST
+        return view is None or (
+            self._is_outdated(view) and not timedelta(0) <= self._age(view) < SOONEST
+        )
+
+    def _is_outdated(self, view: MarketView) -> bool:
+        """Whether something was stored since, time went back, or it is older than `LONGEST`."""
+        is_of_now = timedelta(0) <= self._age(view) < LONGEST
+        return not is_of_now or view.writes != self._warehouse.writes
+
+    def _age(self, view: MarketView) -> timedelta:
+        return self._clock() - view.taken_at
 
     def refresh(self) -> MarketView:
         """Make a view of what is stored now; those who ask meanwhile get the one before.
@@ -77,7 +81,7 @@ class Markets:
             WarehouseError: the database cannot be read; the view before stays.
         """
         with self._turn:
-            if not self.is_due() and self._view:
+            if self._view and not self._is_outdated(self._view):
                 return self._view
             # Counted first: what is stored while we read makes the view due again.
             writes = self._warehouse.writes

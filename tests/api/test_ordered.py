@@ -1,5 +1,6 @@
 """Orders and summaries of a ranking from arrays: what plain loops over its rows give."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from advisor import Demand, Hazard, Policy, Ranked, Ranking, rank
 from api.answers import FORECAST, NO_RISK, PUBLISHED, Answer
 from api.offering_rows import Sort, ordered
 from tests.support.market import NOW, a_pool, an_offering
-from warehouse.records import CapacityType
+from warehouse.records import CapacityType, Offering, Pool
 
 RATES = st.sampled_from([0.0, 0.01, 0.02, 1.0])
 
@@ -49,21 +50,26 @@ OFFERINGS = st.builds(
     ),
     capacity_type=st.sampled_from([CapacityType.SPOT, CapacityType.ON_DEMAND]),
 )
+FORECASTS = st.tuples(RATES, RATES).map(lambda two: (hazard(two[0], 1.0), hazard(two[1], 6.0)))
 HAZARDS = st.one_of(
-    st.tuples(RATES.map(lambda rate: hazard(rate, None))),
-    st.lists(st.sampled_from([1.0, 6.0]), min_size=1, unique=True).flatmap(
-        lambda windows: st.tuples(
-            *(RATES.map(lambda rate, one=one: hazard(rate, one)) for one in windows)
-        )
-    ),
+    st.tuples(st.builds(hazard, RATES, st.none())),
+    st.tuples(st.builds(hazard, RATES, st.sampled_from([1.0, 6.0]))),
+    FORECASTS,
 )
+
+
+def ranked(offerings: list[Offering], hazards: dict[Pool, tuple[Hazard, ...]]) -> Ranking:
+    """A ranking of all of them."""
+    return rank(offerings, hazards, Demand(gpu_manufacturer=None), Policy())
+
+
 RANKINGS = st.builds(
-    lambda offerings, hazards: rank(offerings, hazards, Demand(gpu_manufacturer=None), Policy()),
+    ranked,
     st.lists(OFFERINGS, max_size=8, unique_by=lambda one: (one.pool, one.capacity_type)),
     st.dictionaries(POOLS, HAZARDS, max_size=6),
 )
 
-KEYS: dict[Sort, Any] = {
+KEYS: dict[Sort, Callable[[Ranked], Any]] = {
     Sort.COST: lambda one: one.rank,
     Sort.PRICE: lambda one: one.offering.usd_per_hour,
     Sort.SAVING: lambda one: None if one.saving_share is None else -one.saving_share,

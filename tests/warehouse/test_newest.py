@@ -13,10 +13,12 @@ from warehouse.forecasts import append_forecasts, newest_forecasts
 from warehouse.frames import frames_of
 from warehouse.newest import Newest, NewestFacts
 from warehouse.prices import market_frame
-from warehouse.records import Signal, SpotPrice
+from warehouse.records import Pool, Signal, SpotPrice
 from warehouse.signals import newest_signal_frame
 from warehouse.store import Warehouse
 from warehouse.tables import POOL, SPOT_PRICE
+
+Forecast = tuple[Pool, datetime, float, str]
 
 HOURS = st.integers(-30, 30).map(lambda hours: NOW + timedelta(hours=hours))
 POOLS = st.sampled_from([a_pool(), a_pool(zone="use1-az6"), a_pool(zone="*"), a_pool("p3.2xlarge")])
@@ -29,13 +31,11 @@ PRICES = st.builds(
     observed_at=HOURS,
 )
 SIGNALS = st.builds(
-    lambda low, pool, at, definition: a_signal(
-        low, low + 0.1, pool=pool, observed_at=at, definition=definition
-    ),
-    st.sampled_from([0.0, 0.1, 0.2]),
-    POOLS,
-    HOURS,
-    st.sampled_from(sorted(DEFINITIONS)),
+    a_signal,
+    st.sampled_from([0.0, 0.05]),
+    pool=POOLS,
+    observed_at=HOURS,
+    definition=st.sampled_from(sorted(DEFINITIONS)),
 )
 FORECASTS = st.tuples(POOLS, HOURS, st.sampled_from([900.0, 3600.0]), st.sampled_from("ab"))
 RUNS = st.lists(
@@ -65,7 +65,7 @@ def store(warehouse: Warehouse, records: Sequence[SpotPrice | Signal]) -> None:
             warehouse.append(table, frame)
 
 
-def forecasts(told: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+def forecasts(told: Sequence[Forecast]) -> pl.DataFrame:
     """Rows of `risk_forecast`."""
     return pl.DataFrame(
         [
@@ -89,7 +89,7 @@ def forecasts(told: Sequence[tuple[object, ...]]) -> pl.DataFrame:
 @settings(max_examples=12, deadline=None)
 @given(RUNS)
 def test_after_any_runs_the_answers_are_those_of_the_whole_tables(
-    runs: list[tuple[list[SpotPrice | Signal], list[tuple[object, ...]], datetime, bool]],
+    runs: list[tuple[list[SpotPrice | Signal], list[Forecast], datetime, bool]],
 ) -> None:
     with Warehouse.in_memory() as warehouse:
         facts = NewestFacts()
@@ -124,7 +124,7 @@ def test_of_each_pool_the_newest_price_counts_then_the_last_known_then_the_first
         )
         for key in {(one.pool, one.source) for one in zonal}
     }
-    expected = {}
+    expected: dict[Pool, tuple[tuple[datetime, datetime, bool], float]] = {}
     for one in zonal:
         if one.effective_at > now:
             continue
