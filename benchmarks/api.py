@@ -133,8 +133,8 @@ async def bench(seconds: float, prices: int, threads: int | None) -> bool:
         for title, ingest, names in (
             ("", 0.0, ["rankings"]),
             ("", 0.0, ["price history"]),
-            (", with ingestion", INGEST_SECONDS, ["rankings"]),
             (", both at once", 0.0, ["rankings", "price history"]),
+            (", with ingestion", INGEST_SECONDS, ["rankings"]),
             (", both, with ingestion", INGEST_SECONDS, ["rankings", "price history"]),
         ):
             more = ["--warehouse", str(copied), "--ingest", str(ingest)]
