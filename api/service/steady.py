@@ -4,8 +4,8 @@ import gc
 import sys
 
 SWITCH_SECONDS = 0.001
-"""How long a thread computes before another gets its turn. At Python's 5 ms a request, which
-takes four turns, waited 20 ms while a view of the market was made."""
+"""How long a thread computes before another gets its turn. A request takes several turns, and at
+Python's 5 ms may wait as long for each while a view of the market is made."""
 
 
 def be_steady() -> None:
