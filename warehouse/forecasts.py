@@ -227,20 +227,25 @@ COUNTS = """
 
 
 NEWEST = """
-    select *
+    with newest as (
+        select provider, region, zone, instance_type, horizon_seconds, max(issued_at) as issued_at
+        from risk_forecast
+        where issued_at <= $now
+            and (cast($provider as varchar) is null or provider = $provider)
+            and (cast($regions as varchar[]) is null or list_contains($regions, region))
+            and (cast($zones as varchar[]) is null or list_contains($zones, zone))
+            and (
+                cast($types as varchar[]) is null
+                or list_bool_or(list_transform($types, lambda one: instance_type glob one))
+            )
+            and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
+        group by all
+    )
+    select risk_forecast.*
     from risk_forecast
-    where issued_at <= $now
-        and (cast($provider as varchar) is null or provider = $provider)
-        and (cast($regions as varchar[]) is null or list_contains($regions, region))
-        and (cast($zones as varchar[]) is null or list_contains($zones, zone))
-        and (
-            cast($types as varchar[]) is null
-            or list_bool_or(list_transform($types, lambda one: instance_type glob one))
-        )
-        and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
+    join newest using (provider, region, zone, instance_type, horizon_seconds, issued_at)
     qualify row_number() over (
-        partition by provider, region, zone, instance_type, horizon_seconds
-        order by issued_at desc, model_version
+        partition by provider, region, zone, instance_type, horizon_seconds order by model_version
     ) = 1
     order by provider, region, instance_type, zone, horizon_seconds
 """
