@@ -37,7 +37,10 @@ STORED = """
             and (cast($provider as varchar) is null or provider = $provider)
             and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
             and (cast($model_version as varchar) is null or model_version = $model_version)
-            and (cast($pool as varchar[]) is null or [provider, region, zone, instance_type] = $pool)
+            and (
+                cast($pool as varchar[]) is null
+                or [provider, region, zone, instance_type] = $pool
+            )
     ),
     passed as (
         from stored

@@ -124,7 +124,10 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = [
-        FieldError(field=".".join(str(part) for part in one["loc"]), detail=one["msg"])
+        FieldError(
+            field=".".join(str(part) for part in one["loc"]),
+            detail=one["msg"].removeprefix("Value error, "),
+        )
         for one in error.errors()
     ]
     named = "; ".join(f"{one.field}: {one.detail}" for one in errors)
