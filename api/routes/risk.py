@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.risk_rows import HORIZONS
+from api.service.moments import Moment
 from api.service.page import place
 from api.service.risk import (
     ForecastHistoryPage,
@@ -16,7 +17,6 @@ from api.service.risk import (
     forecast_page,
 )
 from api.service.wishes import Words
-from api.web.moments import Moment
 from api.web.paging import Cursor, Limit
 from api.web.representation import pages, represented
 from api.web.service import Served

@@ -104,9 +104,9 @@ def run_page(
             before=_before(cursor),
             limit=limit + 1,
         )
-        if found.is_empty() and not _is_known(service, feed):
-            if runs_of(warehouse, feed, now, limit=1).is_empty():
-                raise NoAnswerError(f"There is no feed {feed!r}: /v1/feeds names all.")
+        is_known = _is_known(service, feed) or not runs_of(warehouse, feed, now, limit=1).is_empty()
+    if not is_known:
+        raise NoAnswerError(f"There is no feed {feed!r}: /v1/feeds names all.")
     shown = found.head(limit)
     more = found.height > limit
     return RunPage.model_validate(

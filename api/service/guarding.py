@@ -4,11 +4,9 @@ from typing import Protocol
 
 from advisor.replacement.records import HandOver
 from api.guard_report import Mode, Report
+from warehouse.replacements import ASKED_BY, ASKED_KEY
 
-ASKED_BY = "asked_by"
-"""In the detail of a hand-over: the name of the key or user that asked for it."""
-ASKED_KEY = "asked_key"
-"""In the detail: the request's ``Idempotency-Key``, so that asking again begins nothing new."""
+__all__ = ["ASKED_BY", "ASKED_KEY", "GuardWatch"]
 
 
 class GuardWatch(Protocol):
@@ -26,9 +24,9 @@ class GuardWatch(Protocol):
     def ask_for(self, node: str, reason: str, by: str, key: str | None = None) -> HandOver:
         """Begin the hand-over of a node that somebody asks for; the guard carries it out.
 
-        ``by`` and ``key`` are kept in its detail as `ASKED_BY` and `ASKED_KEY`, whatever the
-        mode. Only called of a guard whose mode is `Mode.ACT`. `api.guard_asking.hand_over_of`
-        makes it, `Guard.start` notes it.
+        ``by`` and ``key`` are kept in its detail as `ASKED_BY` and `ASKED_KEY`; it is stored when
+        this returns. Only called of a guard whose mode is `Mode.ACT`.
+        `api.guard_asking.hand_over_of` makes it, `Guard.start` notes it.
 
         Raises:
             RefusedError: the node is not there, is protected, has a hand-over under way, or a

@@ -10,9 +10,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from advisor.cluster import ClusterError
 from advisor.errors import AdvisorError, DemandError
 from api.errors import NoAnswerError, UsageError
+from api.guard_asking import RefusedError
 from api.service.page import CursorError
+from collector.errors import SourceError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +65,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         401: "No key, or one that is not valid",
         403: "The key does not allow this",
         404: "There is no such thing",
+        409: "It cannot be done now; `detail` says why",
         413: "The body is too large",
         422: "A field is wrong; `errors` names it",
         429: "Too many requests; `Retry-After` says when to come back",
@@ -72,7 +76,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (DemandError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ClusterError, HTTPStatus.SERVICE_UNAVAILABLE),
     (AdvisorError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RefusedError, HTTPStatus.CONFLICT),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
