@@ -133,10 +133,10 @@ def node_rows(report: Report, seen: Seen, now: datetime) -> list[dict[str, Any]]
 
 
 def _standing(row: Mapping[str, Any], *, is_at_risk: bool) -> Standing:
-    if is_at_risk:
-        return Standing.AT_RISK
     if not row["is_spot"]:
         return Standing.NOT_SPOT
+    if is_at_risk:
+        return Standing.AT_RISK
     is_known = row["probability"] is not None and row["may_act"] and not row["is_stale"]
     return Standing.BELOW_THRESHOLD if is_known else Standing.UNKNOWN
 

@@ -142,9 +142,7 @@ def test_each_push_leaves_a_run_of_its_feed_and_says_what_it_was_worth(client: T
     assert again.json()["stored"] == 0
     runs = client.get("/v1/feeds/aws.push/runs").json()["items"]
     assert sorted((one["rows_read"], one["rows_new"]) for one in runs) == [(1, 0), (2, 2)]
-    (feed,) = [
-        one for one in client.get("/v1/feeds").json()["items"] if one["feed"] == "aws.push"
-    ]
+    (feed,) = [one for one in client.get("/v1/feeds").json()["items"] if one["feed"] == "aws.push"]
     assert (feed["state"], feed["is_planned"], feed["is_late"]) == ("ok", False, False)
 
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from advisor.lead_time import Part
 from api.service.kept import Kept
 from api.service.state import Service
 from tests.support.cli import Run, fill
 from tests.support.guard import a_forecast, foretell
 from tests.support.market import NOW, a_price
 from tests.support.served import a_client, a_service, add
+from tests.support.starts import a_duration
 from warehouse.records import AvailabilityTick, ProbeKind
 from warehouse.starts import store_starts
 from warehouse.store import SharedWarehouse, Warehouse
@@ -114,7 +116,12 @@ def test_what_was_measured_is_told_from_what_is_a_default(
 
     assert set(observed().values()) == {0}
     boots = [
-        a_start("boot", 60 + number, f"n-{number}", at=NOW - timedelta(hours=number + 1))
+        a_duration(
+            Part.BOOT,
+            60 + number,
+            subject=f"n-{number}",
+            observed_at=NOW - timedelta(hours=number + 1),
+        )
         for number in range(5)
     ]
     with service.writing() as warehouse:
@@ -123,13 +130,20 @@ def test_what_was_measured_is_told_from_what_is_a_default(
 
 
 def test_a_cloud_where_forecasts_do_not_reach_far_enough_is_named(client: TestClient) -> None:
-    page = client.get("/v1/lead-time?weights_gb=100000&provider=azure").json()
+    page = client.get("/v1/lead-time?weights_gb=5000&provider=azure").json()
     assert page["items"][0]["is_within_reach"] is False
     assert any("must be foreseen" in note for note in page["notes"])
 
 
 @pytest.mark.parametrize(
-    "query", ["", "weights_gb=0", "weights_gb=nan", "weights_gb=1&provider=oracle", "weights_gb=1&correlation=1"]
+    "query",
+    [
+        "",
+        "weights_gb=0",
+        "weights_gb=nan",
+        "weights_gb=1&provider=oracle",
+        "weights_gb=1&correlation=1",
+    ],
 )
 def test_a_start_that_cannot_be_is_refused(client: TestClient, query: str) -> None:
     answer = client.get(f"/v1/lead-time?{query}")

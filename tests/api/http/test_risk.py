@@ -156,6 +156,8 @@ def test_a_cursor_of_another_make_is_refused(client: TestClient, cursor: str) ->
 @pytest.mark.parametrize("media_type", ["text/csv", "application/vnd.apache.arrow.stream"])
 def test_forecasts_can_be_had_as_tables(client: TestClient, media_type: str) -> None:
     for path in ("/v1/risk", "/v1/risk/history", "/v1/feeds", "/v1/verification", "/v1/nodes"):
-        answer = client.get(path, params=POOL if "history" in path else {}, headers={"accept": media_type})
+        answer = client.get(
+            path, params=POOL if "history" in path else {}, headers={"accept": media_type}
+        )
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(media_type)
