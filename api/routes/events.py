@@ -1,13 +1,13 @@
 """``/v1/events``: clouds and agents push what they know of machines that are taken."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api.service.pushes import InterruptionsIn, PushOut, ValidationOut, take, take_azure, take_own
-from api.web.problems import ERRORS, Problem
+from api.web.headers import PRINTABLE
+from api.web.problems import ERRORS
 from api.web.service import Served
 
 router = APIRouter(tags=["events"], responses=ERRORS)
@@ -111,15 +111,19 @@ def push_azure(request: Request, service: Served, body: Raw) -> PushOut | Valida
     response_class=Response,
 )
 def allow_azure(
-    origin: Annotated[str | None, Header(alias="webhook-request-origin", max_length=253)] = None,
+    origin: Annotated[
+        str,
+        Header(
+            alias="webhook-request-origin",
+            min_length=1,
+            max_length=253,
+            pattern=PRINTABLE,
+            description="Who will send.",
+            examples=["eventgrid.azure.net"],
+        ),
+    ],
 ) -> Response:
     """Answer the handshake of CloudEvents 1.0 webhooks: who may send, and how often."""
-    if origin is None or not origin.isascii() or not origin.isprintable():
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "Say who will send: WebHook-Request-Origin.",
-            field="header.webhook-request-origin",
-        )
     return Response(headers={"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"})
 
 

@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.security.principal import principal_of
 from api.service.replacements import ReplacementDetailOut, ask_for_replacement, replacement_out
+from api.web.headers import PRINTABLE
 from api.web.problems import ERRORS
 from api.web.service import Served
 
 router = APIRouter(tags=["replacements"], responses=ERRORS)
-
-PRINTABLE = r"^[ -~]*$"
 
 
 class ReplaceIn(BaseModel):

@@ -17,10 +17,8 @@ from api.service.page import Page
 from api.service.state import Service
 from warehouse.starts import starts_since
 
-Size = Annotated[float, Field(gt=0, le=5_000, allow_inf_nan=False)]
-Billions = Annotated[float, Field(gt=0, le=2_500, allow_inf_nan=False)]
-"""The largest models that are public in 2026 have about 1,000 billion parameters, 2,000 GB; much
-beyond that the published figures say nothing sensible."""
+Size = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+"""GB, or billions of parameters: fifty times the largest models that are public in 2026."""
 Text = Annotated[str, Field(max_length=1_000)]
 Cloud = Literal["aws", "alibaba", "gcp", "azure"]
 
@@ -38,7 +36,7 @@ class StartIn(BaseModel):
     weights_gb: Size = Field(
         examples=[65.5], description="Of the model: how large it is decides most."
     )
-    parameters_billion: Billions | None = Field(
+    parameters_billion: Size | None = Field(
         default=None, description="Else as many as the weights are in bf16."
     )
     image_gb: Size = Field(default=IMAGE_GB, description="As its registry stores it; that of vLLM.")

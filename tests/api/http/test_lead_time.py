@@ -130,7 +130,7 @@ def test_what_was_measured_is_told_from_what_is_a_default(
 
 
 def test_a_cloud_where_forecasts_do_not_reach_far_enough_is_named(client: TestClient) -> None:
-    page = client.get("/v1/lead-time?weights_gb=5000&provider=azure").json()
+    page = client.get("/v1/lead-time?weights_gb=100000&provider=azure").json()
     assert page["items"][0]["is_within_reach"] is False
     assert any("must be foreseen" in note for note in page["notes"])
 
