@@ -9,7 +9,12 @@ from advisor.risk.verification import Verification
 from api.service.clock import Clock
 from api.service.kept import Kept
 from api.skill import Judge, judge_by, recent_outcomes, scores_of
-from warehouse.forecasts import ForecastCounts, forecast_counts, newest_forecasts
+from warehouse.forecasts import (
+    ForecastCounts,
+    forecast_counts,
+    forecasts_issued,
+    newest_forecasts,
+)
 from warehouse.store import SharedWarehouse, Warehouse
 
 SCORED_AT_MOST_EVERY = timedelta(minutes=5)
@@ -39,7 +44,7 @@ class Forecasts:
 
     def __init__(self, warehouse: SharedWarehouse, clock: Clock) -> None:
         self.newest: Kept[pl.DataFrame] = Kept(
-            newest_forecasts,
+            _Newest(),
             warehouse,
             clock,
             shortest=READ_AT_MOST_EVERY,
@@ -54,6 +59,20 @@ class Forecasts:
             longest=SCORED_AT_LEAST_EVERY,
         )
         """The verdicts on all kinds of forecasts."""
+
+
+class _Newest:
+    """Reads the newest forecasts, unless none was issued since it did."""
+
+    def __init__(self) -> None:
+        self._read: tuple[tuple[int, datetime | None], pl.DataFrame] | None = None
+
+    def __call__(self, warehouse: Warehouse, now: datetime) -> pl.DataFrame:
+        """They, one row per pool and horizon."""
+        issued = forecasts_issued(warehouse, now)
+        if self._read is None or self._read[0] != issued:
+            self._read = issued, newest_forecasts(warehouse, now)
+        return self._read[1]
 
 
 def _skill(warehouse: Warehouse, now: datetime) -> Skill:

@@ -1,12 +1,14 @@
 """``/v1/risk`` and ``/v1/risk/history``: what was forecast, what it is worth, what followed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api.service.skill import Forecasts
 from api.service.state import Service
 from tests.support.guard import a_forecast, foretell
 from tests.support.market import NOW, a_price
@@ -104,6 +106,25 @@ def test_a_forecast_that_has_outlived_its_horizon_is_stale() -> None:
         page = a_client(service).get("/v1/risk?zone=use1-az4").json()
     assert [one["is_stale"] for one in page["items"]] == [True, False]
     assert page["is_stale"]
+
+
+def test_a_forecast_that_is_issued_while_the_server_runs_is_told() -> None:
+    now = NOW
+    with a_service(a_price()) as made:
+        service = replace(made, clock=lambda: now)
+        service = replace(service, forecasts=Forecasts(service.warehouse, service.clock))
+        client = a_client(service)
+        assert client.get("/v1/risk").json()["items"] == []
+        with service.writing() as warehouse:
+            foretell(warehouse, *forecasts())
+        now += timedelta(seconds=15)
+        assert client.get("/v1/risk").json()["total"] == 3
+        with service.writing() as warehouse:
+            later = a_forecast(15, 0.5) | {"issued_at": now, "drivers": DRIVERS}
+            foretell(warehouse, later)
+        now += timedelta(seconds=15)
+        items = client.get("/v1/risk?horizon=15m").json()["items"]
+    assert [one["probability"] for one in items] == [0.5]
 
 
 def test_pages_of_a_history_miss_nothing_and_repeat_nothing(client: TestClient) -> None:
