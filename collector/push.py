@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from collector.errors import ImplausibleError, SourceChangedError, SourceError
+from collector.errors import SourceChangedError, SourceError
 from collector.http import parse_json
 from collector.payload import mapping, reading, text
 from collector.provider import Provider
@@ -89,25 +89,25 @@ def keep_pushed(
     """Store what a request told, and that it came, in one transaction.
 
     Raises:
-        ImplausibleError: a row cannot be true; only that is noted, and nothing of it stored.
+        SourceError: it told nothing that we know, or a row cannot be true; only that is noted.
     """
-    if not isinstance(told, SourceError):
-        try:
-            frames = plausible_frames(warehouse, feed, told.records, now)
-        except ImplausibleError as error:
-            keep_pushed(warehouse, feed, error, now)
-            raise
+    try:
+        if isinstance(told, SourceError):
+            raise told
+        frames = plausible_frames(warehouse, feed, told.records, now)
+    except SourceError as error:
+        with warehouse.transaction():
+            run_id = begin_run(warehouse, feed, EVERYWHERE, now)
+            finish_run(warehouse, run_id, RunResult(RunOutcome.FAILED, error=str(error)), now)
+        raise
     with warehouse.transaction():
         run_id = begin_run(warehouse, feed, EVERYWHERE, now)
-        if isinstance(told, SourceError):
-            result = RunResult(RunOutcome.FAILED, error=str(told))
-        else:
-            result = RunResult(
-                RunOutcome.OK,
-                rows_read=len(told.records),
-                rows_new=append(warehouse, frames),
-                body_hash=told.body_hash,
-            )
+        result = RunResult(
+            RunOutcome.OK,
+            rows_read=len(told.records),
+            rows_new=append(warehouse, frames),
+            body_hash=told.body_hash,
+        )
         finish_run(warehouse, run_id, result, now)
     return result
 

@@ -13,6 +13,9 @@ from warehouse.store import Warehouse
 KEY = ("issued_at", "horizon_seconds", "model_version")
 """What tells the forecasts of one pool apart."""
 
+OUTCOMES = ("watched", "lost", "kept", "censored")
+"""How many were watched, and what became of them."""
+
 ISSUED = """
     select *
     from risk_forecast
@@ -59,7 +62,7 @@ def forecast_history(
     it was issued), lost and kept of them, and censored (it cannot be told). All four are null
     while the horizon has not passed by ``now``; 0 watched says that nobody looked.
     """
-    before = after or Place(None, None, None)  # type: ignore[arg-type] - null for the query
+    at, horizon, model = after or (None, None, None)
     issued = warehouse.ask(
         ISSUED,
         {
@@ -67,24 +70,24 @@ def forecast_history(
             "start": start,
             "end": min(end, now),
             "horizon_seconds": horizon_seconds,
-            **{f"before_{name}": value for name, value in zip(_SHORT, before, strict=True)},
+            "before_at": at,
+            "before_horizon": horizon,
+            "before_model": model,
             "limit": limit,
         },
     )
     if issued.is_empty():
-        return issued.with_columns(*(pl.lit(None, pl.Int64).alias(name) for name in _COUNTS))
+        return issued.with_columns(*(pl.lit(None, pl.Int64).alias(name) for name in OUTCOMES))
+    # The newest come first.
+    oldest: datetime = issued["issued_at"][-1]
     resolved = resolved_forecasts(
-        warehouse, now, issued["issued_at"].min(), horizon_seconds=horizon_seconds, pool=pool
+        warehouse, now, oldest, horizon_seconds=horizon_seconds, pool=pool
     )
     has_passed = pl.col("issued_at") + pl.duration(seconds="horizon_seconds") <= now
     told = issued.join(_counted(resolved), on=KEY, how="left", maintain_order="left")
     return told.with_columns(
-        pl.when(has_passed).then(pl.col(name).fill_null(0)).alias(name) for name in _COUNTS
+        pl.when(has_passed).then(pl.col(name).fill_null(0)).alias(name) for name in OUTCOMES
     )
-
-
-_SHORT = ("at", "horizon", "model")
-_COUNTS = ("watched", "lost", "kept", "censored")
 
 
 def _counted(resolved: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """``/v1/lead-time``: until a replacement serves, what that is made of, what must be foreseen."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -10,15 +10,18 @@ from api.web.problems import ERRORS
 from api.web.representation import JSON, tagged
 from api.web.service import Served
 
-router = APIRouter(tags=["lead time"], responses=ERRORS)
+router = APIRouter(tags=["lead time"])
 
 MAX_AGE = timedelta(minutes=1)
 """How long a client may keep an answer: starts that were seen change it slowly."""
 
-UNCHANGED = {304: {"description": "What you have is still the answer"}}
+TOLD: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What you have is still the answer"},
+    **ERRORS,
+}
 
 
-@router.get("/lead-time", responses={**UNCHANGED}, response_model=LeadTimePage)
+@router.get("/lead-time", responses=TOLD, response_model=LeadTimePage)
 def get_lead_time(
     request: Request, service: Served, asked: Annotated[StartIn, Query()]
 ) -> Response:
@@ -26,7 +29,7 @@ def get_lead_time(
     return _told(request, lead_time_page(service, asked))
 
 
-@router.post("/lead-time", responses={**UNCHANGED}, response_model=LeadTimePage)
+@router.post("/lead-time", responses=TOLD, response_model=LeadTimePage)
 def post_lead_time(request: Request, service: Served, asked: StartIn) -> Response:
     """The same of a start in the body."""
     return _told(request, lead_time_page(service, asked))

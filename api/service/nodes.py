@@ -165,7 +165,7 @@ def _hand_over(one: HandOver | None, settings: GuardSettings, at: datetime) -> d
 def _gives_up_at(one: HandOver, since: datetime, settings: GuardSettings) -> datetime | None:
     limit = settings.limits.get(one.state)
     # A guard that only advises waits for ever.
-    return None if limit in {None, timedelta.max} else since + limit
+    return None if limit is None or limit == timedelta.max else since + limit
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:

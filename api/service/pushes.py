@@ -43,11 +43,13 @@ def take(service: Service, provider: str, body: bytes, headers: Mapping[str, str
         SourceError: it holds no such events, or what cannot be true; that is noted, and nothing
             of the request is stored.
     """
-    cloud, now = service.providers[provider], service.clock()
+    cloud = service.providers[provider]
     try:
-        told: Pushed | SourceError = read_pushed(cloud, body, headers, now)
+        told = read_pushed(cloud, body, headers, service.clock())
     except SourceError as error:
-        told = error
+        with service.writing() as warehouse:
+            keep_pushed(warehouse, feed_of(cloud), error, service.clock())
+        raise
     return _kept(service, feed_of(cloud), told)
 
 
@@ -110,11 +112,9 @@ def take_own(service: Service, told: InterruptionsIn) -> PushOut:
     return _kept(service, OWN_FEED, Pushed(records, len(records)))
 
 
-def _kept(service: Service, feed: str, told: Pushed | SourceError) -> PushOut:
+def _kept(service: Service, feed: str, told: Pushed) -> PushOut:
     with service.writing() as warehouse:
         result = keep_pushed(warehouse, feed, told, service.clock())
-    if isinstance(told, SourceError):
-        raise told
     return PushOut(
         feed=feed,
         events=told.events,

@@ -14,7 +14,7 @@ from api.risk_rows import forecast_row
 from api.service.page import CursorError, Page, decoded, encoded
 from api.service.state import Service
 from api.skill import NOTHING_ACTS, Judge, kind_of
-from warehouse.forecast_history import KEY, Place, forecast_history
+from warehouse.forecast_history import KEY, OUTCOMES, Place, forecast_history
 from warehouse.records import Pool
 
 BASIS = (
@@ -139,9 +139,8 @@ def forecast_history_page(
             limit=limit + 1,
         )
     shown = found.head(limit)
-    outcomes = ("watched", "lost", "kept", "censored")
     rows = [
-        {**forecast_row(row, now, judge), **{name: row[name] for name in outcomes}}
+        {**forecast_row(row, now, judge), **{name: row[name] for name in OUTCOMES}}
         for row in shown.iter_rows(named=True)
     ]
     return ForecastHistoryPage.model_validate(

@@ -102,7 +102,7 @@ def test_a_pushed_event_is_the_record_of_the_polled_one_and_stored_once(kind: st
     with a_service() as pushed, a_service() as both:
         clients = a_client(pushed), a_client(both)
 
-        @settings(max_examples=15, deadline=None)
+        @settings(max_examples=8, deadline=None)
         @given(node=nodes, at=moments)
         def holds(node: str, at: datetime) -> None:
             event, polled = make(node=node, at=at)
@@ -228,7 +228,7 @@ def test_whatever_is_sent_is_no_fault_of_ours(cloud: str) -> None:
     with a_service() as service:
         client = a_client(service)
 
-        @settings(max_examples=40, deadline=None)
+        @settings(max_examples=25, deadline=None)
         @given(data=st.data())
         def holds(data: st.DataObject) -> None:
             event = data.draw(st.sampled_from(SENT[cloud]))

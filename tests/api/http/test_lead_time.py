@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_where_nothing_can_be_scored_it_is_said_why(client: TestClient) -> None:
 def test_a_get_and_a_post_of_a_lead_time_tell_what_the_command_does(
     client: TestClient, run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    asked = {"weights_gb": 65.5, "provider": "aws", "compile_cache": True}
+    asked: dict[str, Any] = {"weights_gb": 65.5, "provider": "aws", "compile_cache": True}
     got = client.get("/v1/lead-time", params=asked)
     posted = client.post("/v1/lead-time", json={**asked, "provider": ["aws"]})
     assert got.json() == posted.json()

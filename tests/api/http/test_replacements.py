@@ -142,16 +142,16 @@ def test_a_node_that_is_asked_for_is_replaced_once_by_whoever_asked(
     service: Service, cluster: FakeGuardedCluster
 ) -> None:
     client = guarded(service, Watch(service, cluster))
-    asked = {"json": {"node": "c", "reason": "new kernel"}, "headers": {"idempotency-key": "k-1"}}
-    first = client.post("/v1/replacements", **asked)
-    again = client.post("/v1/replacements", **asked)
+    asked, key = {"node": "c", "reason": "new kernel"}, {"idempotency-key": "k-1"}
+    first = client.post("/v1/replacements", json=asked, headers=key)
+    again = client.post("/v1/replacements", json=asked, headers=key)
     assert first.status_code == again.status_code == 202
     assert first.json() == again.json()
     assert first.headers["location"].endswith(first.json()["replacement_id"])
     assert first.json()["asked_by"] == "on-call"
     assert "new kernel" in first.json()["reason"]
     assert len(client.get("/v1/replacements").json()["items"]) == 1
-    other = client.post("/v1/replacements", **{**asked, "json": {"node": "a"}})
+    other = client.post("/v1/replacements", json={"node": "a"}, headers=key)
     assert (other.status_code, "another node" in other.json()["detail"]) == (409, True)
 
 
@@ -175,7 +175,7 @@ def test_a_node_that_must_not_be_replaced_is_refused_with_the_reason(
 def test_nothing_is_replaced_where_no_guard_acts(
     service: Service, cluster: FakeGuardedCluster, mode: Mode | None
 ) -> None:
-    client = guarded(service, mode and Watch(service, cluster, mode))
+    client = guarded(service, Watch(service, cluster, mode) if mode else None)
     answer = client.post("/v1/replacements", json={"node": "a"})
     assert answer.status_code == 409
     assert "--guard act" in answer.json()["detail"]

@@ -130,7 +130,8 @@ def test_a_forecast_that_is_issued_while_the_server_runs_is_told() -> None:
 def test_pages_of_a_history_miss_nothing_and_repeat_nothing(client: TestClient) -> None:
     every = client.get("/v1/risk/history", params={**POOL, "limit": 1000}).json()["items"]
     assert len(every) == 2 * HOURS
-    found, asked = [], {**POOL, "limit": 7}
+    found: list[dict[str, Any]] = []
+    asked: dict[str, Any] = {**POOL, "limit": 7}
     while True:
         page = client.get("/v1/risk/history", params=asked).json()
         found += page["items"]

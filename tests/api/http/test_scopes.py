@@ -17,7 +17,7 @@ def routes() -> list[tuple[str, str]]:
         for router in routers([*ROUTES, *WRITE_ROUTES])
         for one in router.routes
         if isinstance(one, APIRoute)
-        for method in sorted(one.methods)
+        for method in sorted(one.methods or ())
     ]
 
 
