@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from advisor.replacement.records import DisruptionBudget, Evidence, EvidenceKind
+from advisor.replacement.records import DisruptionBudget, Evidence, EvidenceKind, HandOver
 from advisor.risk.verification import Verdict
 from api.guard_report import Mode
 from api.security.principal import Scope
@@ -108,7 +108,7 @@ def test_a_node_that_its_cloud_takes_comes_first_with_a_countdown_and_what_block
     found = nodes(guarded(service, watch))
     first = next(iter(found.values()))
     assert (first["node"], first["seconds_left"]) == ("c", 90.0)
-    assert first["said"] == ["interruption_notice"] or first["said"]
+    assert first["said"] == [EvidenceKind.NOTICE.value]
     assert first["hand_over_state"] is not None
     assert found["b"]["blocked_by"] == ["default/llm"]
     assert "do-not-disrupt" in found["b"]["held_because"]
@@ -153,6 +153,24 @@ def test_a_node_that_is_asked_for_is_replaced_once_by_whoever_asked(
     assert len(client.get("/v1/replacements").json()["items"]) == 1
     other = client.post("/v1/replacements", json={"node": "a"}, headers=key)
     assert (other.status_code, "another node" in other.json()["detail"]) == (409, True)
+
+
+def test_a_request_that_comes_twice_at_once_begins_one_hand_over(
+    service: Service, cluster: FakeGuardedCluster
+) -> None:
+    class Late(Watch):
+        """The other request is through between our look and our asking."""
+
+        def ask_for(self, node: str, reason: str, by: str, key: str | None = None) -> HandOver:
+            super().ask_for(node, reason, by, key)
+            return super().ask_for(node, reason, by, key)
+
+    client = guarded(service, Late(service, cluster))
+    key = {"idempotency-key": "k-1"}
+    answer = client.post("/v1/replacements", json={"node": "c"}, headers=key)
+    assert answer.status_code == 202
+    assert answer.json()["node"] == "c"
+    assert client.post("/v1/replacements", json={"node": "a"}).status_code == 409
 
 
 def test_a_node_that_must_not_be_replaced_is_refused_with_the_reason(
