@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from api.security.gate import Gate
-from api.security.principal import READS, Access
+from api.security.principal import ACTS, INGESTS, READS, Access
 from api.security.settings import gate_settings
 from api.service.state import Service
 from api.web.problems import add_problems
@@ -21,8 +21,14 @@ risk is never ranked as a safe one. Shares run from 0 to 1, times are RFC 3339 i
 unit ends each name.
 """
 
-ROUTES = ("rankings", "prices", "catalogue", "signals", "pools", "interruptions")
+ROUTES = (
+    *("rankings", "prices", "catalogue", "signals", "pools", "interruptions"),
+    *("risk", "verification", "feeds", "lead_time", "nodes", "replacements"),
+)
 """The modules of `api.routes` under ``/v1``, in the order of the documentation."""
+
+WRITE_ROUTES = {"events": INGESTS, "replacing": ACTS}
+"""The same for those that change something, each with the scope that is needed for it."""
 
 COMPRESSED_FROM = 1_000
 """Bytes; smaller bodies fit into one packet as they are."""
@@ -45,6 +51,8 @@ def create_app(service: Service, access: Access) -> FastAPI:
     add_problems(app)
     for router in routers(ROUTES):
         app.include_router(router, prefix="/v1", dependencies=[READS])
+    for router, scope in zip(routers(WRITE_ROUTES), WRITE_ROUTES.values(), strict=True):
+        app.include_router(router, prefix="/v1", dependencies=[scope])
     app.add_middleware(
         GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESSION_LEVEL
     )

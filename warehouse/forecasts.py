@@ -9,11 +9,12 @@ Evidence of a region (zone ``*``) belongs to a forecast for the region, and to n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
+from warehouse.records import Pool
 from warehouse.store import Warehouse
 from warehouse.tables import RISK_FORECAST
 
@@ -36,6 +37,10 @@ STORED = """
             and (cast($provider as varchar) is null or provider = $provider)
             and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
             and (cast($model_version as varchar) is null or model_version = $model_version)
+            and (
+                cast($pool as varchar[]) is null
+                or [provider, region, zone, instance_type] = $pool
+            )
     ),
     passed as (
         from stored
@@ -251,6 +256,13 @@ NEWEST = """
 """
 
 
+ISSUED = """
+    select count(*), max(issued_at)
+    from risk_forecast
+    where issued_at <= $now
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ForecastCounts:
     """How many forecasts are stored, of how many the horizon has passed, and when the first did.
@@ -300,6 +312,15 @@ def newest_forecasts(
     )
 
 
+def forecasts_issued(warehouse: Warehouse, now: datetime) -> tuple[int, datetime | None]:
+    """How many forecasts there are, and when the last was issued: if neither changed, none did.
+
+    It costs far less than to read them.
+    """
+    ((count, last),) = warehouse.rows(ISSUED, {"now": now})
+    return count, last
+
+
 def resolved_forecasts(
     warehouse: Warehouse,
     now: datetime,
@@ -308,6 +329,7 @@ def resolved_forecasts(
     provider: str | None = None,
     horizon_seconds: float | None = None,
     model_version: str | None = None,
+    pool: Pool | None = None,
 ) -> pl.DataFrame:
     """The forecasts whose horizon has passed by ``now``, with what happened, by ``issued_at``.
 
@@ -326,6 +348,7 @@ def resolved_forecasts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": list(astuple(pool)) if pool else None,
         "longest_gap": LONGEST_GAP,
         "longest_notice": LONGEST_NOTICE,
         "clock_skew": CLOCK_SKEW,
@@ -349,5 +372,6 @@ def forecast_counts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": None,
     }
     return ForecastCounts(*warehouse.rows(STORED + COUNTS, given)[0])

@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from api.service.clock import Clock
+from api.service.guarding import GuardWatch
 from api.service.listening import Listeners
 from api.service.market_view import Markets
+from api.service.skill import Forecasts
 from api.settings import Settings
 from collector.provider import Provider, providers
 from collector.watchlist import Watchlist
@@ -22,8 +24,11 @@ class Service:
     clock: Clock
     watchlist: Watchlist
     markets: Markets
+    forecasts: Forecasts
     providers: Mapping[str, Provider] = field(default_factory=providers)
     listeners: Listeners = field(default_factory=Listeners)
+    guard: GuardWatch | None = None
+    """The guard of a cluster, where this process runs one."""
 
     def reading(self) -> AbstractContextManager[Warehouse]:
         """The warehouse for a question; it waits for no writer."""
@@ -39,4 +44,5 @@ def service_of(
 ) -> Service:
     """A service on an open warehouse, which its owner closes."""
     shared = SharedWarehouse(warehouse)
-    return Service(settings, shared, clock, watchlist, Markets(shared, settings, clock))
+    markets, forecasts = Markets(shared, settings, clock), Forecasts(shared, clock)
+    return Service(settings, shared, clock, watchlist, markets, forecasts)

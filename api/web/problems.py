@@ -10,9 +10,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from advisor.cluster import ClusterError
 from advisor.errors import AdvisorError, DemandError
 from api.errors import NoAnswerError, UsageError
+from api.guard_asking import RefusedError
 from api.service.page import CursorError
+from collector.errors import SourceError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -63,6 +66,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         403: "The key does not allow this",
         404: "There is no such thing",
         408: "The body came too slowly",
+        409: "It cannot be done now; `detail` says why",
         413: "The body is too large",
         421: "Without keys the server answers to localhost only",
         422: "A field is wrong; `errors` names it",
@@ -74,7 +78,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (DemandError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ClusterError, HTTPStatus.SERVICE_UNAVAILABLE),
     (AdvisorError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RefusedError, HTTPStatus.CONFLICT),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -126,7 +133,10 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = [
-        FieldError(field=".".join(str(part) for part in one["loc"]), detail=one["msg"])
+        FieldError(
+            field=".".join(str(part) for part in one["loc"]),
+            detail=one["msg"].removeprefix("Value error, "),
+        )
         for one in error.errors()
     ]
     named = "; ".join(f"{one.field}: {one.detail}" for one in errors)
