@@ -126,7 +126,7 @@ def test_a_packing_on_old_prices_ends_with_the_code_for_it(run: Run, tmp_path: P
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--provider", "aws"), "give --provider and one --region"),
+        (("--provider", "aws"), "give one provider and one region"),
         ((*REGION, "--taint", "gpu"), "--taint 'gpu': write KEY=VALUE:NoSchedule"),
         ((*REGION, "--node-label", "tier"), "--node-label 'tier': write KEY=VALUE"),
     ],
