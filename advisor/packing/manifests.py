@@ -15,6 +15,7 @@ from advisor.packing.constraints import Reader
 from advisor.packing.errors import PodError
 from advisor.packing.pods import Pod, Workload
 from advisor.packing.quantities import amount
+from advisor.yaml_loader import KubernetesLoader
 
 TEMPLATES = {
     "Deployment": "replicas",
@@ -63,7 +64,7 @@ def read_pods(text: str, source: str) -> Workload:
 def _documents(text: str, source: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Each object with the name that errors call it by; lists are opened."""
     try:
-        found = list(yaml.load_all(text, Loader=_Loader))
+        found = list(yaml.load_all(text, Loader=KubernetesLoader))
     except yaml.YAMLError as error:
         raise PodError(source, "document", f"neither YAML nor JSON: {error}") from error
     for at, document in enumerate(found, 1):
@@ -91,16 +92,6 @@ def _opened(document: object, place: str) -> Iterable[tuple[str, Mapping[str, An
         raise PodError(place, "document", f"a manifest is wanted, not {str(document)[:40]!r}")
     for at, item in enumerate(items, 1):
         yield from _opened(item, f"{place} item {at}")
-
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc] # whichever this build of PyYAML has
-    """Reads as Kubernetes does: a timestamp is text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _labels(document: Mapping[str, Any]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from advisor.errors import AdvisorError, DemandError
-from api.errors import NoAnswerError, UsageError
+from advisor.errors import AdvisorError, DemandError, ManifestError
+from api.errors import NoAnswerError, StaleDataError, UsageError
 from api.service.page import CursorError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
@@ -74,6 +74,7 @@ STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (DemandError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (AdvisorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
+    (StaleDataError, HTTPStatus.CONFLICT),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (WarehouseBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -134,7 +135,7 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
 def _told(request: Request, error: Exception) -> JSONResponse:
     status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
     errors = []
-    if isinstance(error, DemandError):
+    if isinstance(error, DemandError | ManifestError):
         errors = [FieldError(field=error.subject, detail=error.reason)]
     if isinstance(error, CursorError):
         errors = [FieldError(field="query.cursor", detail=str(error))]
