@@ -20,7 +20,10 @@ risk is never ranked as a safe one. Shares run from 0 to 1, times are RFC 3339 i
 unit ends each name.
 """
 
-ROUTES = ("rankings", "karpenter", "render")
+ROUTES = (
+    *("rankings", "gpus", "explain", "headroom", "solved", "returns"),
+    *("karpenter", "render", "plan", "kserve"),
+)
 """The modules of `api.routes` under ``/v1``, in the order of the documentation."""
 
 COMPRESSED_FROM = 1_000

@@ -66,15 +66,24 @@ def limits_of(policy: Policy, count: int, **given: Any) -> Limits:
 
 
 def spread_of(
-    answer: Answer, limits: Limits, window: timedelta, joint: tuple[JointModel, str]
+    answer: Answer,
+    limits: Limits,
+    window: timedelta,
+    joint: tuple[JointModel, str],
+    *,
+    time_limit: timedelta | None = None,
 ) -> Spread:
     """The machines on the offerings of the answer; ``joint`` is the model and its name.
+
+    The search ends after the time limit with what it has found; None: when it is done.
 
     Raises:
         SpreadError: no placement keeps the limits; says which one, and what would relax it.
     """
     model, named = joint
-    placement = spread(answer.ranking.ranked, limits, model=model, window=window)
+    placement = spread(
+        answer.ranking.ranked, limits, model=model, window=window, time_limit=time_limit
+    )
     rivals = {
         "independent": _as_if(placement.placed, limits, window, JointModel(INDEPENDENT, ())),
         "whole_pools": _as_if(placement.placed, limits, window, JointModel(WHOLE_POOLS, ())),

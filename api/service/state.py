@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 from api.service.clock import Clock
 from api.service.market_view import Markets
@@ -10,6 +11,9 @@ from api.settings import Settings
 from collector.provider import Provider, providers
 from collector.watchlist import Watchlist
 from warehouse.store import SharedWarehouse, Warehouse
+
+SOLVERS = 2
+"""Solvers that work at a time: each takes a core for seconds, and other questions need one too."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Service:
     watchlist: Watchlist
     markets: Markets
     providers: Mapping[str, Provider] = field(default_factory=providers)
+    solvers: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(SOLVERS))
+    """Held by each question that a solver works on."""
 
     def reading(self) -> AbstractContextManager[Warehouse]:
         """The warehouse for a question; it waits for no writer."""

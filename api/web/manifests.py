@@ -1,6 +1,6 @@
 """Manifests as the client wants them: YAML for kubectl, JSON with what must be known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -49,15 +49,31 @@ def manifests_represented(request: Request, made: ManifestsOut) -> Response:
     Raises:
         Problem: 406, the client accepts none of them.
     """
-    offered = (*((TEXT,) if made.text is not None else ()), *YAMLS[:1], JSON, *YAMLS[1:])
+    offered = (*((TEXT,) if made.text is not None else ()), YAML, JSON, *YAMLS[1:])
     media_type = accepted(request.headers.get("accept", ANY), offered)
     if media_type == JSON:
         body = made.model_dump_json()
     elif media_type == TEXT:
         body = made.text or ""
     else:
-        body = "".join(f"# {line}\n" for line in made.head) + to_yaml(made.items)
-    return _sent(request, body.encode(), media_type, made)
+        body = yaml_of(made)
+    return _sent(request, body, media_type, made)
+
+
+def object_or_yaml(request: Request, made: BaseModel, yaml: Callable[[], str]) -> Response:
+    """One object as JSON, unless the client would rather have its YAML.
+
+    Raises:
+        Problem: 406, the client accepts neither.
+    """
+    media_type = accepted(request.headers.get("accept", ANY), (JSON, *YAMLS))
+    body = made.model_dump_json() if media_type == JSON else yaml()
+    return _sent(request, body, media_type, made)
+
+
+def yaml_of(made: ManifestsOut) -> str:
+    """The manifests as kubectl reads them, comments at their head."""
+    return "".join(f"# {line}\n" for line in made.head) + to_yaml(made.items)
 
 
 def object_represented(request: Request, made: BaseModel) -> Response:
@@ -67,14 +83,14 @@ def object_represented(request: Request, made: BaseModel) -> Response:
         Problem: 406, the client does not accept it.
     """
     media_type = accepted(request.headers.get("accept", ANY), (JSON,))
-    return _sent(request, made.model_dump_json().encode(), media_type, made)
+    return _sent(request, made.model_dump_json(), media_type, made)
 
 
-def _sent(request: Request, body: bytes, media_type: str, made: BaseModel) -> Response:
+def _sent(request: Request, body: str, media_type: str, made: BaseModel) -> Response:
     headers = {"spotcast-stale": str(getattr(made, "is_stale", False)).lower()}
     if as_of := getattr(made, "as_of", None):
         headers["spotcast-as-of"] = as_of.isoformat().replace("+00:00", "Z")
-    return tagged(request, body, media_type, max_age=MAX_AGE, headers=headers)
+    return tagged(request, body.encode(), media_type, max_age=MAX_AGE, headers=headers)
 
 
 def _ok(description: str, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from advisor.errors import AdvisorError, DemandError, ManifestError
 from api.errors import NoAnswerError, StaleDataError, UsageError
 from api.service.page import CursorError
+from api.service.solving import RETRY_SECONDS, BusyError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -75,6 +76,7 @@ STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (AdvisorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
     (StaleDataError, HTTPStatus.CONFLICT),
+    (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (WarehouseBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -139,4 +141,5 @@ def _told(request: Request, error: Exception) -> JSONResponse:
         errors = [FieldError(field=error.subject, detail=error.reason)]
     if isinstance(error, CursorError):
         errors = [FieldError(field="query.cursor", detail=str(error))]
-    return document(request, status, str(error), errors=errors)
+    headers = {"retry-after": str(RETRY_SECONDS)} if isinstance(error, BusyError) else None
+    return document(request, status, str(error), errors=errors, headers=headers)
