@@ -20,15 +20,23 @@ TEXT = "text/plain"
 MAX_AGE = timedelta(seconds=15)
 """How long a client may keep an answer: prices are read every few minutes at the most."""
 
+EXAMPLE = """\
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata:
+  name: gpu-spot
+"""
+
 STALE = {409: {**ERRORS[422], "description": "The data is too old for what was asked"}}
 BUSY = {503: {**ERRORS[503], "description": "Too many ask at once; `Retry-After` says when"}}
 
 
 def manifest_pages(description: str, *, text: bool = False) -> dict[int | str, dict[str, Any]]:
     """For ``responses=`` of a route that gives manifests; with ``text`` also as plain text."""
-    content = {"schema": {"type": "string"}}
-    kinds = (*YAMLS, TEXT) if text else YAMLS
-    return {**objects(description), 200: _ok(description, dict.fromkeys(kinds, content))}
+    # Without a schema: OpenAPI has none for a stream of several documents.
+    content = dict.fromkeys(YAMLS, {"example": EXAMPLE})
+    plain = {TEXT: {"schema": {"type": "string"}}} if text else {}
+    return {**objects(description), 200: _ok(description, content | plain)}
 
 
 def objects(description: str) -> dict[int | str, dict[str, Any]]:
