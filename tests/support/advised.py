@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
 
-from api.service.state import service_of
+from api.service.market_view import Markets
+from api.service.state import Service, service_of
 from api.settings import settings_from
 from collector.watchlist import Watchlist
 from tests.support.market import a_price, a_shape, a_signal
@@ -81,3 +82,14 @@ def both_ways(folder: Path, told_at: datetime, now: datetime) -> Iterator[Both]:
                 copy.append(table, frame)
         service = service_of(copy, settings_from({}), lambda: now, Watchlist())
         yield Both(a_client(service), str(path))
+
+
+def later_than(service: Service, later: timedelta) -> Service:
+    """The same warehouse, asked so much later."""
+
+    def clock() -> datetime:
+        return service.clock() + later
+
+    return replace(
+        service, clock=clock, markets=Markets(service.warehouse, service.settings, clock)
+    )

@@ -10,7 +10,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import run as run  # noqa: PLC0414 - a fixture of the folder above
-from tests.support.advised import PLACES, Both, both_ways
+from tests.support.advised import PLACES, Both, both_ways, later_than
 from tests.support.cli import Run
 from tests.support.crd import judge
 from tests.support.karpenter import CRD_FOLDER
@@ -216,7 +216,7 @@ def test_a_client_that_takes_neither_is_told_what_there_is(client: TestClient) -
 
 def test_what_rests_on_stale_data_says_so_in_header_yaml_and_json() -> None:
     with a_service(now=datetime(2026, 11, 24, 9, tzinfo=UTC)) as told:
-        later = a_client_at(told, timedelta(days=60))
+        later = a_client(later_than(told, timedelta(days=60)))
         as_yaml = later.post("/v1/nodepool", json=AWS)
         as_json = later.post("/v1/nodepool", json=AWS, headers=JSON)
         overlay = later.post("/v1/nodeoverlay", json=AWS)
@@ -226,20 +226,6 @@ def test_what_rests_on_stale_data_says_so_in_header_yaml_and_json() -> None:
     assert as_json.json()["is_stale"]
     assert overlay.status_code == 409
     assert "60 d old" in overlay.json()["detail"]
-
-
-def a_client_at(service: Any, later: timedelta) -> TestClient:
-    """A client of the same warehouse, asked so much later."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from api.service.market_view import Markets  # noqa: PLC0415 - only here
-
-    def clock() -> datetime:
-        now: datetime = service.clock() + later
-        return now
-
-    markets = Markets(service.warehouse, service.settings, clock)
-    return a_client(replace(service, clock=clock, markets=markets))
 
 
 @pytest.mark.parametrize(
