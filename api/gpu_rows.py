@@ -46,11 +46,18 @@ def _notes(answer: Answer) -> list[str]:
 def _best(answer: Answer) -> dict[tuple[GpuModel, str], Ranked]:
     """Of each model and cloud the offering of least cost per GPU; a known risk goes first."""
     best: dict[tuple[GpuModel, str], Ranked] = {}
-    for one in answer.ranking.ranked:
-        model = model_of(one.offering.instance_type)
-        if model is None or one.offering.usd_per_hour is None:
+    # Machines of one model, cloud and number of GPUs stand in order: only the first can be best.
+    seen = set[tuple[GpuModel, str, int]]()
+    ranked = answer.ranking.ranked
+    for at, offering in enumerate(ranked.offerings):
+        model = model_of(offering.instance_type)
+        if model is None or offering.usd_per_hour is None:
             continue
-        key = (model, one.offering.pool.provider)
+        key = (model, offering.pool.provider)
+        if (kind := (*key, offering.instance_type.gpu_count)) in seen:
+            continue
+        seen.add(kind)
+        one = ranked[at]
         if key not in best or _per_gpu(one) < _per_gpu(best[key]):
             best[key] = one
     return best

@@ -32,6 +32,9 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 
 Requests = dict[str, int]
 
+MOST = 2**53
+"""Of one resource, in its unit: 9 million million cores, 9 PB of memory."""
+
 
 def read_pods(text: str, source: str) -> Workload:
     """The pods of YAML or JSON ``text``; ``source`` names it in errors.
@@ -132,7 +135,7 @@ def _pod(document: Mapping[str, Any], reader: Reader) -> Pod | None:
         name=str(metadata.get("name") or metadata.get("generateName") or "unnamed"),
         namespace=str(metadata.get("namespace") or "default"),
         count=_count(document, kind, reader),
-        requests=pod_requests(spec, reader),
+        requests=_within_reach(pod_requests(spec, reader), reader),
         labels=_labels(document),
         node_selector=reader.node_selector(spec),
         node_affinity=reader.node_affinity(spec),
@@ -201,6 +204,14 @@ def pod_requests(spec: Mapping[str, Any], reader: Reader) -> Requests:
     asked.update(_amounts(whole, "spec.resources.requests", reader))
     overhead = reader.mapping(spec.get("overhead"), "spec.overhead")
     return _added(asked, _amounts(overhead, "spec.overhead", reader))
+
+
+def _within_reach(requests: Requests, reader: Reader) -> Requests:
+    """What a pod asks for, if hundreds of such pods can still be added up in 64 bits."""
+    for resource, asked in requests.items():
+        if asked > MOST:
+            raise reader.error(f"spec: {resource}", "more than any node could have")
+    return requests
 
 
 def _requests(container: object, reader: Reader) -> Requests:

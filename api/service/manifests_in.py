@@ -87,7 +87,8 @@ def _check_events(text: str, field: str) -> None:
     size = _Size()
     try:
         for event in yaml.parse(text, Loader=KubernetesLoader):
-            place = f"{field} document {document}, line {event.start_mark.line + 1}"
+            line = 0 if event.start_mark is None else event.start_mark.line + 1
+            place = f"{field} document {document}, line {line}"
             if isinstance(event, yaml.DocumentStartEvent):
                 document += 1
             if reason := size.refuses(event):

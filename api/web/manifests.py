@@ -27,15 +27,19 @@ metadata:
   name: gpu-spot
 """
 
-STALE = {409: {**ERRORS[422], "description": "The data is too old for what was asked"}}
-BUSY = {503: {**ERRORS[503], "description": "Too many ask at once; `Retry-After` says when"}}
+STALE: dict[int | str, dict[str, Any]] = {
+    409: {**ERRORS[422], "description": "The data is too old for what was asked"}
+}
+BUSY: dict[int | str, dict[str, Any]] = {
+    503: {**ERRORS[503], "description": "Too many ask at once; `Retry-After` says when"}
+}
 
 
 def manifest_pages(description: str, *, text: bool = False) -> dict[int | str, dict[str, Any]]:
     """For ``responses=`` of a route that gives manifests; with ``text`` also as plain text."""
     # Without a schema: OpenAPI has none for a stream of several documents.
-    content = dict.fromkeys(YAMLS, {"example": EXAMPLE})
-    plain = {TEXT: {"schema": {"type": "string"}}} if text else {}
+    content: dict[str, Any] = {one: {"example": EXAMPLE} for one in YAMLS}
+    plain: dict[str, Any] = {TEXT: {"schema": {"type": "string"}}} if text else {}
     return {**objects(description), 200: _ok(description, content | plain)}
 
 

@@ -59,7 +59,13 @@ def test_headroom_is_that_of_the_command(both: Both, run: Run, held: list[str]) 
     named = [word for one in held for word in ("--held", one)]
     command = said(run, "headroom", *both.options("aws"), "--needed", "3", *named)
     answer = both.client.post("/v1/headroom", json=both.body("aws", needed=3, held=held)).json()
-    query = {"gpus": 1, "provider": "aws", "region": "us-east-1", "needed": 3, "held": held}
+    query: dict[str, Any] = {
+        "gpus": 1,
+        "provider": "aws",
+        "region": "us-east-1",
+        "needed": 3,
+        "held": held,
+    }
     assert answer["items"] == command["headroom"]
     assert answer["lost_within"] == command["lost_within"]
     assert answer["spares"] == command["headroom"][0]["spares"]
@@ -255,7 +261,12 @@ POOL = {
 
 
 def test_the_terms_of_a_cost_add_up_to_it(client: TestClient) -> None:
-    asked = {**POOL, "gpus": 1, "restart_seconds": 1_800, "interruption_cost_usd": 2}
+    asked: dict[str, Any] = {
+        **POOL,
+        "gpus": 1,
+        "restart_seconds": 1_800,
+        "interruption_cost_usd": 2,
+    }
     told = client.get("/v1/explain", params=asked).json()
     terms = told["terms"]
     loss = terms["price_usd_per_hour"] * 0.5 + 2
