@@ -56,7 +56,7 @@ def limits_of(policy: Policy, count: int, **given: Any) -> Limits:
         "family_share": policy.max_share_family,
         "zone_share": policy.max_share_zone,
     }
-    from_policy = {
+    from_policy: dict[str, Any] = {
         "on_demand_min": math.ceil(policy.on_demand_min * count),
         "types_min": policy.types_min or 1,
         **{name: 1.0 if share is None else share for name, share in shares.items()},

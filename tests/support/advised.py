@@ -1,6 +1,6 @@
 """The same market asked by command and over HTTP, so that the answers can be held together."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -70,7 +70,7 @@ class Both:
 
 
 @contextmanager
-def both_ways(folder: Path, told_at: datetime, now: datetime) -> Iterator[Both]:
+def both_ways(folder: Path, told_at: datetime, now: datetime) -> Generator[Both]:
     """A server on a copy of the warehouse of the command; its clock stands at ``now``."""
     path = folder / "market.duckdb"
     with Warehouse.open(path) as warehouse, warehouse.transaction():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import AdvisorError, ManifestError
@@ -105,10 +105,11 @@ PLAIN = st.recursive(
     | st.integers(-(2**63), 2**63)
     | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner),
-    max_leaves=12,
+    max_leaves=8,
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(st.dictionaries(st.text("abc", min_size=1, max_size=3), PLAIN), max_size=3))
 def test_what_is_plain_comes_through_as_it_was(documents: list[dict[str, Any]]) -> None:
     assert documents_in(documents, "body") == documents
