@@ -235,6 +235,12 @@ def test_what_rests_on_stale_data_says_so_in_header_yaml_and_json() -> None:
         ("/v1/nodepool", {**AWS, "name": "Not A Name"}, 422, "NodePool"),
         ("/v1/nodepool", {**AWS, "budget": ["many"]}, 422, "budget"),
         ("/v1/nodepool", {**AWS, "demand": {"gpu_model": "H900"}}, 404, "H900"),
+        (
+            "/v1/nodeoverlay",
+            {**AWS, "demand": {"gpus": 1, "interruption_cost_usd": 1e308}},
+            422,
+            "times the price",
+        ),
         ("/v1/nodeclaim", {**AWS, "nodepool": ""}, 422, "holds 0 NodePools"),
         ("/v1/nodeclaim", {**AWS, "nodepool": "kind: [a"}, 422, "no YAML"),
         ("/v1/render/compute-class", AWS, 422, "is for gcp"),
