@@ -52,7 +52,7 @@ POD = {
         "containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}],
     },
 }
-Path_ = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +70,15 @@ def nodepool(asked: TestClient) -> Any:
     return made.json()["items"]
 
 
-def places(value: Any, at: Path_ = ()) -> Iterator[Path_]:
+def places(value: Any, at: Place = ()) -> Iterator[Place]:
     """Where each value within ``value`` stands."""
     if at:
         yield at
-    inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
+    inner: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = list(enumerate(value))
     for key, one in inner:
         yield from places(one, (*at, key))
 
