@@ -15,7 +15,7 @@ from tests.api.test_kserve import TALK
 from tests.support.served import a_client, a_service
 
 AWS = {"policy": {"provider": ["aws"], "region": ["us-east-1"]}, "demand": {"gpus": 1}}
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, 0, -1, 2**62, 1.5, True, "", "x", "10%", "a/b", "1e9", "\0"),
         *([], [1], ["a"], [None], [{}], [["a"]], {}, {"a": 1}, {"a": {"b": "c"}}, {"key": "a"}),
