@@ -1,7 +1,7 @@
 """Answers to "which offerings?": what the warehouse knows, ranked, with what must be said of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from advisor.relax import why_nothing
 from api.errors import NoAnswerError
 from api.options import Filters
 from api.settings import Settings
+from api.units import age_text
 from api.wiring import utc_now
 from warehouse.forecasts import newest_forecasts
 from warehouse.prices import market
@@ -161,9 +162,35 @@ def known_in(
     pools = [one.pool for one in found.offerings]
     offerings: list[Offering] = list(found.offerings)
     if with_on_demand:
-        offerings += [listed for one in found.offerings if (listed := on_demand(one))]
+        offerings += _listed(found.offerings)
     hazards = best_of(pools, risks.issued.of(forecasts), risks.published.of(signals), now)
     return Known(Universe(offerings, hazards), hazards, now, len(found.shapeless))
+
+
+def stale_note(shown: Sequence[Ranked], answer: Answer) -> str:
+    """How old the data of these is, in a sentence that begins with STALE."""
+    price = answer.now - max(one.offering.price_observed_at for one in shown)
+    text = f"STALE: the newest price shown is {age_text(price)} old"
+    risks = [one.hazard.observed_at for one in shown if one.hazard]
+    if risks:
+        text += f", the newest risk {age_text(answer.now - max(risks))}"
+    return f"{text}. `spotcast collect` reads the market anew."
+
+
+def with_list_prices(known: Known, policy: Policy) -> Known:
+    """What is known of the places of the policy, and the same machines on demand, if listed."""
+    providers, regions = set(policy.providers), set(policy.regions)
+    near = [
+        one
+        for one in known.universe.offerings
+        if (not providers or one.pool.provider in providers)
+        and (not regions or one.pool.region in regions)
+    ]
+    return replace(known, universe=Universe([*near, *_listed(near)], known.hazards))
+
+
+def _listed(offerings: Sequence[Offering]) -> list[Offering]:
+    return [twin for one in offerings if (twin := on_demand(one))]
 
 
 def _why_nothing(universe: Universe, demand: Demand, policy: Policy) -> str:

@@ -24,6 +24,8 @@ unit ends each name.
 ROUTES = (
     *("rankings", "prices", "catalogue", "signals", "pools", "interruptions"),
     *("risk", "verification", "feeds", "lead_time", "nodes", "replacements"),
+    *("rankings", "gpus", "explain", "headroom", "solved", "returns"),
+    *("karpenter", "render", "plan", "kserve"),
 )
 """The modules of `api.routes` under ``/v1``, in the order of the documentation."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 from api.service.clock import Clock
 from api.service.guarding import GuardWatch
@@ -13,6 +14,9 @@ from api.settings import Settings
 from collector.provider import Provider, providers
 from collector.watchlist import Watchlist
 from warehouse.store import SharedWarehouse, Warehouse
+
+SOLVERS = 2
+"""Solvers that work at a time: each takes a core for seconds, and other questions need one too."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Service:
     markets: Markets
     forecasts: Forecasts
     providers: Mapping[str, Provider] = field(default_factory=providers)
+    solvers: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(SOLVERS))
+    """Held by each question that a solver works on."""
     listeners: Listeners = field(default_factory=Listeners)
     guard: GuardWatch | None = None
     """The guard of a cluster, where this process runs one."""

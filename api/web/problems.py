@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from advisor.cluster import ClusterError
-from advisor.errors import AdvisorError, DemandError
-from api.errors import NoAnswerError, UsageError
+from advisor.errors import AdvisorError, DemandError, ManifestError
+from api.errors import NoAnswerError, StaleDataError, UsageError
 from api.guard_asking import RefusedError
 from api.service.page import CursorError
+from api.service.solving import RETRY_SECONDS, BusyError
 from collector.errors import SourceError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
@@ -83,6 +84,8 @@ STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (RefusedError, HTTPStatus.CONFLICT),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
+    (StaleDataError, HTTPStatus.CONFLICT),
+    (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (WarehouseBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -146,8 +149,9 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
 def _told(request: Request, error: Exception) -> JSONResponse:
     status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
     errors = []
-    if isinstance(error, DemandError):
+    if isinstance(error, DemandError | ManifestError):
         errors = [FieldError(field=error.subject, detail=error.reason)]
     if isinstance(error, CursorError):
         errors = [FieldError(field="query.cursor", detail=str(error))]
-    return document(request, status, str(error), errors=errors)
+    headers = {"retry-after": str(RETRY_SECONDS)} if isinstance(error, BusyError) else None
+    return document(request, status, str(error), errors=errors, headers=headers)
