@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from api.service.clock import Clock
+from api.service.guarding import GuardWatch
 from api.service.market_view import Markets
 from api.settings import Settings
 from collector.provider import Provider, providers
@@ -22,6 +23,8 @@ class Service:
     watchlist: Watchlist
     markets: Markets
     providers: Mapping[str, Provider] = field(default_factory=providers)
+    guard: GuardWatch | None = None
+    """The guard of a cluster, where this process runs one."""
 
     def reading(self) -> AbstractContextManager[Warehouse]:
         """The warehouse for a question; it waits for no writer."""
