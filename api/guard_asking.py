@@ -20,6 +20,7 @@ def hand_over_of(
     reason: str,
     known: Sequence[HandOver],
     places: PlaceFinder,
+    *,
     detail: Mapping[str, str] | None = None,
 ) -> HandOver:
     """The hand-over of a node that a person asks for; ``known`` are those open or just ended.
