@@ -12,9 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from advisor import Hazard
-from advisor.risk.acting import ForecastKind
-from advisor.risk.verification import Verdict
 from api.service.market_view import MarketView
+from api.service.rankings import RANKINGS
 from api.service.readiness import readings
 from api.service.state import Service
 from api.service.zone_names import Names, zone_names
@@ -58,7 +57,7 @@ class DataGauges(Collector):
         yield CounterMetricFamily(
             "spotcast_rankings_served",
             "Rankings that were made for a request.",
-            value=counts.get("rankings", 0),
+            value=counts.get(RANKINGS, 0),
         )
 
     def _feeds(self) -> Iterator[Metric]:
@@ -100,9 +99,7 @@ def _market(view: MarketView, now: datetime) -> Iterator[Metric]:
     )
     offerings = view.known.universe.offerings
     for provider, count in sorted(Counter(one.pool.provider for one in offerings).items()):
-        known_at = max(
-            one.price_observed_at for one in offerings if one.pool.provider == provider
-        )
+        known_at = max(one.price_observed_at for one in offerings if one.pool.provider == provider)
         pools.add_metric((provider,), count)
         newest.add_metric((provider,), (now - known_at).total_seconds())
     yield from (pools, newest)

@@ -13,6 +13,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 
@@ -34,6 +35,8 @@ class Metrics:
     """The figures of one server. All of them are in ``registry``, the process's own included."""
 
     def __init__(self, service: Service) -> None:
+        # When a series began is one more series for each: twice the scrape, and nothing asks it.
+        disable_created_metrics()
         self.registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)

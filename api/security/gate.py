@@ -19,6 +19,6 @@ class Gate:
         """Pass the request on, with ``request.state.request_id`` and ``.principal``."""
         if scope["type"] == "http":
             state = scope.setdefault("state", {})
-            state["request_id"] = uuid4().hex
+            state.setdefault("request_id", uuid4().hex)
             state["principal"] = self._access.principal(HTTPConnection(scope))
         await self._app(scope, receive, send)

@@ -18,13 +18,13 @@ class Crew:
         self.stop = stop
         self.fault: BaseException | None = None
         """What one of them died of."""
-        self._threads: dict[str, threading.Thread] = {}
+        self._threads: list[threading.Thread] = []
         self._ended: list[str] = []
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Let a thread work; it should return soon after ``stop`` is set, and not before."""
         thread = threading.Thread(target=self._run, args=(name, work), name=name, daemon=True)
-        self._threads[name] = thread
+        self._threads.append(thread)
         thread.start()
 
     @property
@@ -32,18 +32,23 @@ class Crew:
         """The threads that have ended, though nobody had asked them to."""
         return list(self._ended)
 
-    def join(self, name: str) -> None:
-        """Wait for one of them, if it was started."""
-        if thread := self._threads.get(name):
+    def fail(self, name: str, error: BaseException) -> None:
+        """A thread died of this: stop the others."""
+        LOG.error("thread_died", extra={"told": {"thread": name}}, exc_info=error)
+        self._ended.append(name)
+        self.fault = self.fault or error
+        self.stop.set()
+
+    def end(self) -> None:
+        """Ask all to end, and wait until they have."""
+        self.stop.set()
+        for thread in self._threads:
             thread.join()
 
     def _run(self, name: str, work: Callable[[], None]) -> None:
         try:
             work()
+            if not self.stop.is_set():
+                self.fail(name, RuntimeError(f"{name} ended too soon"))
         except BaseException as error:  # noqa: BLE001 - whatever it was, the process must end of it
-            LOG.exception("thread_died", extra={"told": {"thread": name}})
-            self.fault = self.fault or error
-        if self.fault or not self.stop.is_set():
-            self._ended.append(name)
-            self.fault = self.fault or RuntimeError(f"the thread {name} ended too soon")
-        self.stop.set()
+            self.fail(name, error)

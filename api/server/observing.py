@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER, UNMATCHED = "other", "unmatched"
 """In the figures for a method that nobody serves, and a path that is no route: what clients make
 up must not make new series."""
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Routes that machines ask every few seconds: they are written down when they fail."""
 
 ABORTED = 499
 """The status that is told of a request whose client went away before an answer, as nginx has it."""
@@ -70,7 +74,9 @@ class Observing:
         method = scope["method"] if scope["method"] in METHODS else OTHER
         self._seen(Seen(method, route, status, seconds))
         state = scope["state"]
-        LOG.info(
+        is_quiet = status < HTTPStatus.BAD_REQUEST and route in QUIET
+        LOG.log(
+            logging.DEBUG if is_quiet else logging.INFO,
             "request",
             extra={
                 "told": {

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from api.service.clock import Clock
 from api.service.guarding import GuardWatch
 from api.service.market_view import Markets
+from api.service.price_lists import PriceLists
+from api.service.tally import Tally
 from api.settings import Settings
 from collector.provider import Feed, Provider, providers
 from collector.watchlist import Watchlist
@@ -32,6 +34,8 @@ class Service:
     """The feeds that this process reads by the clock, each with what it is asked for."""
     dead: Callable[[], Sequence[str]] = tuple
     """Names the threads of this process that have ended and should not have."""
+    tally: Tally = field(default_factory=Tally)
+    price_lists: PriceLists = field(default_factory=PriceLists)
 
     def reading(self) -> AbstractContextManager[Warehouse]:
         """The warehouse for a question; it waits for no writer."""
