@@ -1,6 +1,7 @@
 """The log of a server: one line for each event, for people or as JSON for programs.
 
-An event has a name and what is told of it: ``LOG.info("request", extra={"told": {"status": 200}})``.
+An event has a name and what is told of it:
+``LOG.info("request", extra={"told": {"status": 200}})``.
 """
 
 import json
