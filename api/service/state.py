@@ -9,6 +9,7 @@ from api.service.clock import Clock
 from api.service.guarding import GuardWatch
 from api.service.market_view import Markets
 from api.service.price_lists import PriceLists
+from api.service.skill import Forecasts
 from api.service.tally import Tally
 from api.settings import Settings
 from collector.provider import Feed, Provider, providers
@@ -25,6 +26,7 @@ class Service:
     clock: Clock
     watchlist: Watchlist
     markets: Markets
+    forecasts: Forecasts
     providers: Mapping[str, Provider] = field(default_factory=providers)
     guard: GuardWatch | None = None
     """The guard of a cluster, where this process runs one."""
@@ -51,4 +53,5 @@ def service_of(
 ) -> Service:
     """A service on an open warehouse, which its owner closes."""
     shared = SharedWarehouse(warehouse)
-    return Service(settings, shared, clock, watchlist, Markets(shared, settings, clock))
+    markets, forecasts = Markets(shared, settings, clock), Forecasts(shared, clock)
+    return Service(settings, shared, clock, watchlist, markets, forecasts)
