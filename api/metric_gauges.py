@@ -5,18 +5,23 @@ feeds left; nothing is computed anew for them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+import polars as pl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from advisor import Hazard
+from advisor.risk.verification import Verdict
 from api.service.market_view import MarketView
 from api.service.rankings import RANKINGS
 from api.service.readiness import readings
+from api.service.skill import Forecasts
 from api.service.state import Service
 from api.service.zone_names import Names, zone_names
+from api.skill import skill_rows
 from warehouse.errors import WarehouseError
 from warehouse.records import Offering
 
@@ -45,9 +50,9 @@ class DataGauges(Collector):
         yield from self._served()
         try:
             yield from self._feeds()
+            yield from _forecasts(self._service.forecasts, now)
             if view := self._service.markets.newest:
                 yield from _market(view, now)
-                yield from _forecasts(view, now)
                 yield from self._offered(view)
         except WarehouseError:
             return
@@ -105,20 +110,39 @@ def _market(view: MarketView, now: datetime) -> Iterator[Metric]:
     yield from (pools, newest)
 
 
-def _forecasts(view: MarketView, now: datetime) -> Iterator[Metric]:
+def _forecasts(forecasts: Forecasts, now: datetime) -> Iterator[Metric]:
+    kept, skill = forecasts.newest.made, forecasts.skill.made
+    if kept is None:
+        return
     labels = ("provider", "horizon_seconds")
     count = _gauge("spotcast_forecasts", "Pools that have a forecast.", labels)
     age = _gauge("spotcast_forecast_age_seconds", "Since the newest was issued.", labels)
-    issued: dict[tuple[str, str], list[datetime]] = {}
-    for pool, hazards in view.known.hazards.items():
-        for one in hazards:
-            if one.horizon is not None:
-                key = (pool.provider, f"{one.horizon.total_seconds():.0f}")
-                issued.setdefault(key, []).append(one.observed_at)
-    for key, moments in sorted(issued.items()):
-        count.add_metric(key, len(moments))
-        age.add_metric(key, (now - max(moments)).total_seconds())
+    every = kept.value.group_by("provider", "horizon_seconds").agg(
+        pl.len(), pl.col("issued_at").max()
+    )
+    for provider, horizon, pools, issued_at in every.sort("provider", "horizon_seconds").rows():
+        count.add_metric((provider, f"{horizon:.0f}"), pools)
+        age.add_metric((provider, f"{horizon:.0f}"), (now - issued_at).total_seconds())
     yield from (count, age)
+    if skill:
+        yield from _skill(skill_rows(kept.value, skill.value.judge))
+
+
+def _skill(rows: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+    labels = ("provider", "made_from", "horizon_seconds")
+    proved = _gauge(
+        "spotcast_forecast_skill",
+        "1 if such forecasts proved their skill, 0 if they have none; absent: too little evidence.",
+        labels,
+    )
+    acting = _gauge("spotcast_forecasts_may_act", "Forecasts that may be acted on.", labels)
+    for row in rows:
+        seconds = f"{60 * row['horizon_minutes']:.0f}"
+        named = (row["provider"], row["made_from"] or "unknown", seconds)
+        acting.add_metric(named, row["may_act"])
+        if row["skill"] != Verdict.TOO_LITTLE_EVIDENCE:
+            proved.add_metric(named, row["skill"] == Verdict.SKILL)
+    yield from (proved, acting)
 
 
 def _offerings(view: MarketView, watched: Iterable[str], names: Names) -> Iterator[Metric]:

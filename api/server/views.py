@@ -1,4 +1,7 @@
-"""The market's view is made anew in a thread of its own, so that no request waits for it."""
+"""The market's view, the forecasts and their skill are made anew in a thread of its own.
+
+So no request waits for them, once there is a first.
+"""
 
 import logging
 import threading
@@ -24,31 +27,42 @@ class ViewKeeper:
     """Makes views until it is told to stop; `wake` says that something was stored."""
 
     def __init__(self, service: Service, *, made: Callable[[float], None]) -> None:
-        """``made`` is told of how many seconds each view took."""
+        """``made`` is told of how many seconds each view of the market took."""
         self._service = service
         self._made = made
         self._woken = threading.Event()
 
     def wake(self) -> None:
-        """Something was stored."""
+        """Something was stored, or it is time to stop."""
         self._woken.set()
 
     def keep(self) -> None:
         """Make views while the server runs; a database that cannot be read is tried again."""
         while not self._service.stopping.is_set():
             self._woken.clear()
-            if self._service.markets.is_due():
-                began = time.perf_counter()
-                self._make(began)
+            began = time.perf_counter()
+            try:
+                is_made = self._make()
+            except WarehouseError as error:
+                LOG.error("view_not_made", extra={"told": {"reason": str(error)}})  # noqa: TRY400 - a sentence for the user, not a fault of ours
+                is_made = True
+            if is_made:
                 took = time.perf_counter() - began
                 self._service.stopping.wait(max(SHORTEST_REST_SECONDS, REST * took))
             else:
                 self._woken.wait(LOOKED_EVERY_SECONDS)
 
-    def _make(self, began: float) -> None:
-        try:
-            self._service.markets.refresh()
-        except WarehouseError as error:
-            LOG.error("view_not_made", extra={"told": {"reason": str(error)}})  # noqa: TRY400 - a sentence for the user, not a fault of ours
-        else:
+    def _make(self) -> bool:
+        """Make what is due; False if nothing was."""
+        markets, forecasts = self._service.markets, self._service.forecasts
+        is_made = False
+        if markets.is_due():
+            began = time.perf_counter()
+            markets.refresh()
             self._made(time.perf_counter() - began)
+            is_made = True
+        for kept in (forecasts.newest, forecasts.skill):
+            if kept.is_due() and not self._service.stopping.is_set():
+                kept.get()
+                is_made = True
+        return is_made
