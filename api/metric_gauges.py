@@ -5,8 +5,8 @@ feeds left; nothing is computed anew for them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -67,13 +67,16 @@ class DataGauges(Collector):
 
     def _feeds(self) -> Iterator[Metric]:
         age = _gauge("spotcast_feed_age_seconds", "Since the last good run of a feed.", FEED)
-        late = _gauge("spotcast_feed_late", "1 if a planned feed is late, else 0.", FEED)
+        late = _gauge(
+            "spotcast_feed_late", "1 if a planned feed is late or was never read, else 0.", FEED
+        )
         failures = _gauge("spotcast_feed_failures", "Failed runs since the last good one.", FEED)
         for one in readings(self._service):
             labels = (one.feed, one.scope)
             if one.age_seconds is not None:
                 age.add_metric(labels, one.age_seconds)
-            late.add_metric(labels, one.is_late)
+            if one.is_planned:
+                late.add_metric(labels, one.is_waited_for)
             failures.add_metric(labels, one.failures)
         yield from (age, late, failures)
 
@@ -82,7 +85,8 @@ class DataGauges(Collector):
         if self._offerings is None or self._offerings[0] != view.version:
             with self._service.reading() as warehouse:
                 names = zone_names(warehouse)
-            told = list(_offerings(view, self._service.watchlist.instance_types, names))
+            fresh = _fresh(view, self._service)
+            told = list(_offerings(view, fresh, names))
             self._offerings = (view.version, told)
         return self._offerings[1]
 
@@ -145,21 +149,20 @@ def _skill(rows: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     yield from (proved, acting)
 
 
-def _offerings(view: MarketView, watched: Iterable[str], names: Names) -> Iterator[Metric]:
+def _offerings(view: MarketView, wanted: Sequence[Offering], names: Names) -> Iterator[Metric]:
     spot = _gauge("spotcast_offering_price_usd_per_hour", "Price in force.", OFFERING)
     hazard = _gauge(
         "spotcast_offering_hazard_per_hour",
         "Interruptions per machine and hour: forecast, or as the cloud publishes them.",
         (*OFFERING, "basis"),
     )
-    wanted = _wanted(view, watched)
     for one in wanted[:MOST_OFFERINGS]:
         labels = _labels(one, names)
         if one.usd_per_hour is not None:
             spot.add_metric((*labels, "spot"), one.usd_per_hour)
         if one.on_demand_usd_per_hour is not None:
             spot.add_metric((*labels, "on-demand"), one.on_demand_usd_per_hour)
-        if told := _nearest(view.known.hazards.get(one.pool, ())):
+        if told := _nearest(view, one):
             basis = "forecast" if told.is_forecast else "published"
             hazard.add_metric((*labels, "spot", basis), told.per_hour)
     yield from (spot, hazard)
@@ -170,29 +173,34 @@ def _offerings(view: MarketView, watched: Iterable[str], names: Names) -> Iterat
     )
 
 
-def _wanted(view: MarketView, watched: Iterable[str]) -> list[Offering]:
-    """In the order of pools, so that it is the same ones at each scrape."""
-    types = set(watched)
+def _fresh(view: MarketView, service: Service) -> list[Offering]:
+    """Those that are watched and whose price still stands; in the order of pools, at each scrape.
+
+    A series has no place for an age: a price that is too old to stand for now has none.
+    """
+    types, oldest = set(service.watchlist.instance_types), service.settings.price_max_age
     return [
         one
         for one in view.known.universe.offerings
         if (one.pool.instance_type in types if types else one.instance_type.gpu_count)
+        and view.taken_at - one.price_observed_at <= oldest
     ]
+
+
+def _nearest(view: MarketView, one: Offering) -> Hazard | None:
+    """The fresh forecast of the shortest window, else the published rate; None if unknown."""
+    fresh = (
+        hazard
+        for hazard in view.known.hazards.get(one.pool, ())
+        if not hazard.is_stale(view.taken_at)
+    )
+    return min(fresh, key=lambda hazard: hazard.horizon or timedelta.max, default=None)
 
 
 def _labels(one: Offering, names: Names) -> tuple[str, ...]:
     pool = one.pool
     name = names.get((pool.provider, pool.region, pool.zone), pool.zone)
     return (pool.provider, pool.region, name, pool.zone, pool.instance_type)
-
-
-def _nearest(hazards: Iterable[Hazard]) -> Hazard | None:
-    """The forecast of the shortest window, else the published rate."""
-    return min(
-        hazards,
-        key=lambda one: (one.horizon is None, one.horizon.total_seconds() if one.horizon else 0),
-        default=None,
-    )
 
 
 def _gauge(
