@@ -70,7 +70,7 @@ class Observing:
 
     def _tell(self, scope: Scope, sent: "_Sent", seconds: float) -> None:
         status = sent.status or ABORTED
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        route = _template(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         self._seen(Seen(method, route, status, seconds))
         state = scope["state"]
@@ -111,6 +111,13 @@ class _Sent:
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
         await self._send(message)
+
+
+def _template(scope: Scope) -> str:
+    """The path of the route, with its prefix: FastAPI keeps that apart for included routers."""
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    found = getattr(included, "path_format", None) or getattr(scope.get("route"), "path", None)
+    return found or UNMATCHED
 
 
 def _request_id(scope: Scope) -> str:

@@ -16,7 +16,7 @@ from tests.support.market import NOW, a_pool, a_price, a_shape
 from tests.support.served import a_client, a_service, add
 from warehouse.records import AvailableType, OnDemandPrice, Record, Semantics, ZoneAlias
 
-RECORDED = {
+RECORDED: dict[str, Any] = {
     "arch": "amd64",
     "vcpu": 64,
     "memory": 128,
@@ -87,7 +87,7 @@ def alibaba() -> Iterator[Service]:
             currency="CNY",
             semantics=Semantics.SAMPLE,
         )
-        for zone, cny in RECORDED["spotPricePerHour"].items()  # type: ignore[attr-defined] # a mapping
+        for zone, cny in RECORDED["spotPricePerHour"].items()
     ]
     list_price = listed(13.046366, name, "alibaba", region="cn-hangzhou", currency="CNY")
     with a_service(shape, list_price, *prices) as service:
