@@ -39,6 +39,10 @@ from warehouse.store import Warehouse
 
 LOG = logging.getLogger("spotcast.server")
 
+PATIENCE_SECONDS = 3.0
+"""How long the database is waited for: a command that stores a run is done by then, and one that
+keeps it is told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
@@ -95,7 +99,7 @@ def serve_command(
     with ExitStack() as stack:
         taken = stack.enter_context(listening(asked.host, asked.port))
         crew = Crew(stack.enter_context(until_signalled(lambda _: LOG.info("stopping"))))
-        warehouse = stack.enter_context(Warehouse.open(path))
+        warehouse = stack.enter_context(Warehouse.open(path, patience_seconds=PATIENCE_SECONDS))
         service = replace(
             service_of(warehouse, settings, utc_now, watchlist),
             planned=[

@@ -15,9 +15,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from advisor.cluster import ClusterError, ClusterUnavailableError, GuardedCluster
-from advisor.errors import AdvisorError
 from advisor.replacement.records import HandOver
-from api.errors import NoAnswerError
 from api.guard import Guard
 from api.guard_asking import RefusedError, hand_over_of
 from api.guard_book import Book
@@ -25,7 +23,6 @@ from api.guard_loop import Troubles, keep_looking
 from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report
 from api.service.guarding import ASKED_BY, ASKED_KEY
-from warehouse.errors import WarehouseError
 
 LOG = logging.getLogger("spotcast.guard")
 
@@ -153,11 +150,8 @@ class GuardThread:
                 continue
             try:
                 one.answer.set_result(self._begun(one))
-            except (AdvisorError, WarehouseError, NoAnswerError) as error:
+            except Exception as error:  # noqa: BLE001 - whoever asked is told; the guard goes on
                 one.answer.set_exception(error)
-            except BaseException as error:
-                one.answer.set_exception(error)
-                raise
 
     def _begun(self, asked: _Asked) -> HandOver:
         if self._latest and not self._latest.is_leader:
@@ -166,7 +160,7 @@ class GuardThread:
             )
         there = self._cluster.snapshot(self._clock())
         known = self._book.known(there.taken_at)
-        wanted = hand_over_of(there, asked.node, asked.reason, known, self._places, asked.detail)
+        wanted = hand_over_of(there, asked.node, asked.reason, known, self._places, detail=asked.detail)
         if not self._guard.start(wanted):
             raise RefusedError(f"Node {asked.node}: a hand-over of it is open already.")
         return wanted

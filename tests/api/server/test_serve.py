@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.cli import a_market, fill
+from tests.support.cli import Run, a_market, fill
 from tests.support.market import NOW
 from tests.support.processes import Program, free_port, wait_for
 from warehouse.runs import abandon_runs
@@ -124,12 +124,18 @@ def test_a_second_signal_does_not_wait(database: Path) -> None:
         assert one.program.ended(SECONDS) == -signal.SIGTERM
 
 
-def test_a_kill_loses_nothing_that_was_stored(database: Path) -> None:
+@pytest.mark.usefixtures("quiet")
+def test_another_server_is_told_who_holds_the_database_and_a_kill_loses_nothing(
+    run: Run, database: Path
+) -> None:
     with served(database, *READING) as one:
         wait_for(lambda: one.events().count("feed_run") == 2, "both feeds are read")
+        other = run("serve", "--port", "0", "-w", str(database))
         one.program.send(signal.SIGKILL)
         one.program.ended(SECONDS)
 
+    assert other.code == 1
+    assert f"process {one.program.pid}" in other.err
     with Warehouse.open(database) as warehouse:
         abandon_runs(warehouse)
         outcomes = warehouse.rows("select outcome, count(*) from feed_run group by all")
@@ -138,21 +144,13 @@ def test_a_kill_loses_nothing_that_was_stored(database: Path) -> None:
     assert signals[0][0] > 2
 
 
-def test_a_database_that_another_process_holds_is_told_at_once(
-    database: Path, tmp_path: Path
-) -> None:
-    with served(database, "--no-collect") as one:
-        other = Served(database, tmp_path / "other.log", "--no-collect")
-        try:
-            assert other.program.ended(SECONDS) == 1
-        finally:
-            other.client.close()
-            other.program.stop()
-        said = other.program.log.read_text(encoding="utf-8")
-        assert f"process {one.program.pid}" in said
-        assert "One process writes at a time" in said
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command in this process must not set up the log of the tests."""
+    monkeypatch.setattr("api.commands.serve.set_up_log", lambda _: None)
 
 
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -162,7 +160,7 @@ def test_a_database_that_another_process_holds_is_told_at_once(
     ],
 )
 def test_wrong_usage_is_told_before_anything_begins(
-    run: Any, database: Path, options: tuple[str, ...], said: str
+    run: Run, database: Path, options: tuple[str, ...], said: str
 ) -> None:
     ended = run("serve", "--port", "0", "-w", str(database), *options)
     assert ended.code == 2
