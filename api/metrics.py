@@ -36,7 +36,7 @@ class Metrics:
 
     def __init__(self, service: Service) -> None:
         # When a series began is one more series for each: twice the scrape, and nothing asks it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library's
         self.registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)

@@ -58,7 +58,7 @@ class Job:
 class _Watched(BackgroundScheduler):  # type: ignore[misc] # the library has no types
     """Says what its thread died of: without it no feed would be read, and nothing would tell."""
 
-    died: Callable[[BaseException], None] = staticmethod(lambda _: None)
+    died: Callable[[BaseException], None]
 
     def _main_loop(self) -> None:
         try:

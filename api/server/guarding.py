@@ -160,7 +160,9 @@ class GuardThread:
             )
         there = self._cluster.snapshot(self._clock())
         known = self._book.known(there.taken_at)
-        wanted = hand_over_of(there, asked.node, asked.reason, known, self._places, detail=asked.detail)
+        wanted = hand_over_of(
+            there, asked.node, asked.reason, known, self._places, detail=asked.detail
+        )
         if not self._guard.start(wanted):
             raise RefusedError(f"Node {asked.node}: a hand-over of it is open already.")
         return wanted

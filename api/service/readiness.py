@@ -87,7 +87,7 @@ def readiness(service: Service) -> Readiness:
     return Readiness(
         status=NOT_READY if said or late else READY,
         as_of=service.clock(),
-        view_made_at=view and view.taken_at,
+        view_made_at=view.taken_at if view else None,
         feeds_planned=len(service.planned),
         late=[
             LateFeed(feed=one.feed, scope=one.scope, state=one.state, last_good_at=one.last_good_at)

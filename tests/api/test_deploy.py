@@ -123,7 +123,9 @@ def test_panels_do_not_lie_upon_each_other_and_each_says_what_it_shows() -> None
     shown = [one for one in PANELS if one["type"] != "row"]
     assert [one["title"] for one in shown if not one["description"]] == []
     for first, second in combinations([one["gridPos"] for one in PANELS], 2):
-        is_beside = first["x"] + first["w"] <= second["x"] or second["x"] + second["w"] <= first["x"]
+        is_beside = (
+            first["x"] + first["w"] <= second["x"] or second["x"] + second["w"] <= first["x"]
+        )
         is_below = first["y"] + first["h"] <= second["y"] or second["y"] + second["h"] <= first["y"]
         assert is_beside or is_below
 

@@ -23,6 +23,7 @@ class Nobody:
     def principal(self, asking: HTTPConnection) -> Principal | None:
         """None."""
         del asking
+        return None
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
@@ -38,10 +39,8 @@ def test_every_answer_has_an_id_and_a_good_one_that_is_given_is_kept(client: Tes
 
 
 @pytest.mark.parametrize("given_id", ["", "a b", "a" * 65, "a\tb", "<script>", "é"])
-def test_an_id_that_could_not_stand_in_a_log_is_replaced(
-    client: TestClient, given_id: str
-) -> None:
-    answer = client.get("/v1/rankings", headers={"x-request-id": given_id.encode()})
+def test_an_id_that_could_not_stand_in_a_log_is_replaced(client: TestClient, given_id: str) -> None:
+    answer = client.get("/v1/rankings", headers={b"x-request-id": given_id.encode()})
     assert ACCEPTED_ID.fullmatch(answer.headers["x-request-id"])
     assert answer.headers["x-request-id"] != given_id
 
@@ -123,10 +122,8 @@ def test_an_event_is_one_line_whatever_is_told(name: str, value: str) -> None:
 
 
 def test_an_error_is_told_with_where_it_came_from() -> None:
-    try:
-        raise ValueError("no")
-    except ValueError as error:
-        info = (ValueError, error, error.__traceback__)
+    error = ValueError("no")
+    info = (ValueError, error, None)
     record = logging.LogRecord("spotcast.x", logging.ERROR, "f", 1, "event", None, info)
     assert "ValueError: no" in json.loads(JsonLines().format(record))["trace"]
     assert TextLines().format(record).endswith("ValueError: no")

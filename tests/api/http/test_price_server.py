@@ -27,7 +27,7 @@ RECORDED: dict[str, Any] = {
 }
 """One type as the server at price.cloudpilot.ai gave it in 2024 (fewer zones), in CNY."""
 
-GO_FIELDS = {
+GO_FIELDS: dict[str, type | tuple[type, ...]] = {
     "arch": str,
     "vcpu": (int, float),
     "memory": (int, float),
@@ -45,9 +45,7 @@ AWS = "/api/v1/aws/ec2/regions"
 
 def listed(usd: float, name: str = "g5.xlarge", provider: str = "aws", **more: str) -> Record:
     place = {"region": "us-east-1", "currency": "USD", **more}
-    return OnDemandPrice(
-        provider, place["region"], name, NOW, usd, place["currency"], "list", NOW
-    )
+    return OnDemandPrice(provider, place["region"], name, NOW, usd, place["currency"], "list", NOW)
 
 
 def sold(zone: str, name: str = "g5.xlarge") -> Record:
@@ -134,11 +132,12 @@ def test_prices_of_one_cloud_are_in_one_currency(alibaba: Service) -> None:
     name = "ecs.c7.16xlarge"
     pool = a_pool(name, zone="cn-hangzhou-j", region="cn-hangzhou", provider="alibaba")
     euros = a_pool(name, zone="cn-hangzhou-k", region="cn-hangzhou", provider="alibaba")
-    add(
-        alibaba.warehouse._warehouse,
-        a_price(0.35, pool, currency="USD", semantics=Semantics.SAMPLE),
-        a_price(0.35, euros, currency="EUR", semantics=Semantics.SAMPLE),
-    )
+    with alibaba.writing() as warehouse:
+        add(
+            warehouse,
+            a_price(0.35, pool, currency="USD", semantics=Semantics.SAMPLE),
+            a_price(0.35, euros, currency="EUR", semantics=Semantics.SAMPLE),
+        )
     path = f"{ALIBABA}/cn-hangzhou/types/{name}/price"
     spot = a_client(alibaba).get(path).json()["spotPricePerHour"]
     assert spot["cn-hangzhou-j"] == pytest.approx(0.35 / 0.14)

@@ -22,6 +22,7 @@ from api.server.guarding import GuardThread
 from api.service.guarding import ASKED_BY, ASKED_KEY, GuardWatch
 from api.settings import settings_from
 from tests.support.guard import FakeGuardedCluster, a_cluster
+from tests.support.processes import wait_for
 from warehouse.store import Warehouse
 
 SETTINGS = GuardSettings()
@@ -59,6 +60,7 @@ class Watched:
         self._thread = threading.Thread(target=self._work)
 
     def take(self, report: Report) -> None:
+        """A look has ended."""
         self.reports.append(report)
         self.looks.release()
 
@@ -71,10 +73,16 @@ class Watched:
         )
 
     def start(self) -> None:
+        """Begin, and return after the first look."""
         self._thread.start()
         assert self.looks.acquire(timeout=SECONDS)
 
+    def is_asked(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return not self.watch._asked.empty()  # noqa: SLF001 - nothing else tells
+
     def end(self) -> None:
+        """End, as the server's stop does."""
         self.stop.set()
         self.watch.wake()
         self._thread.join()
@@ -206,8 +214,7 @@ def test_who_asks_while_the_server_stops_is_told_so(watching: Start) -> None:
     with busy(one) as go_on:
         asking = threading.Thread(target=ask)
         asking.start()
-        while one.watch._asked.empty():
-            pass
+        wait_for(one.is_asked, "somebody asks", SECONDS)
         one.stop.set()
         go_on.set()
         asking.join()

@@ -1,6 +1,8 @@
 """The parts of a server's process: threads that fall together, views that are made when due."""
 
 import threading
+from collections.abc import Callable
+from typing import Self
 
 import pytest
 
@@ -19,13 +21,22 @@ from warehouse.errors import WarehouseError
 SECONDS = 10.0
 
 
+def waiting(crew: Crew) -> Callable[[], None]:
+    """Work that ends when it is asked to."""
+
+    def wait() -> None:
+        crew.stop.wait()
+
+    return wait
+
+
 def test_a_thread_that_dies_stops_the_others_and_is_named() -> None:
     crew = Crew(threading.Event())
 
     def die() -> None:
         raise RuntimeError("a fault of ours")
 
-    crew.start("other", lambda: crew.stop.wait() and None)
+    crew.start("other", waiting(crew))
     crew.start("broken", die)
     assert crew.stop.wait(SECONDS)
     crew.end()
@@ -44,7 +55,7 @@ def test_a_thread_that_ends_before_it_is_asked_to_is_a_fault() -> None:
 
 def test_threads_that_end_when_they_are_asked_to_are_no_fault() -> None:
     crew = Crew(threading.Event())
-    crew.start("one", lambda: crew.stop.wait() and None)
+    crew.start("one", waiting(crew))
     crew.end()
     assert (crew.dead, crew.fault) == ([], None)
 
@@ -58,7 +69,7 @@ class Keeping:
         self.keeper = ViewKeeper(service, made=lambda _: self.made.release())
         self._thread = threading.Thread(target=self.keeper.keep)
 
-    def __enter__(self) -> "Keeping":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -107,8 +118,11 @@ def test_a_database_that_cannot_be_read_is_told_and_tried_again(
 
 
 def test_a_fault_in_making_a_view_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> MarketView:
+        raise IndexError
+
     with a_service() as service:
-        monkeypatch.setattr(service.markets, "refresh", lambda: [][0])
+        monkeypatch.setattr(service.markets, "refresh", broken)
         with pytest.raises(IndexError):
             ViewKeeper(service, made=lambda _: None).keep()
 
@@ -134,4 +148,3 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
 def test_off_loopback_nobody_is_served_without_authentication(host: str) -> None:
     with pytest.raises(UsageError, match="nobody would be asked for a key"):
         access_of(settings_from({}), host)
-

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.server.logs import LogFormat
 from tests.support.cli import Run, a_market, fill
 from tests.support.market import NOW
 from tests.support.processes import Program, free_port, wait_for
@@ -62,7 +63,7 @@ def served(database: Path, *options: str) -> Generator[Served]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Path]:
+def database(tmp_path: Path) -> Path:
     """A small market."""
     path = tmp_path / "served.duckdb"
     fill(path, *a_market(NOW))
@@ -147,7 +148,11 @@ def test_another_server_is_told_who_holds_the_database_and_a_kill_loses_nothing(
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command in this process must not set up the log of the tests."""
-    monkeypatch.setattr("api.commands.serve.set_up_log", lambda _: None)
+
+    def leave(form: LogFormat | None) -> None:
+        del form
+
+    monkeypatch.setattr("api.commands.serve.set_up_log", leave)
 
 
 @pytest.mark.usefixtures("quiet")
