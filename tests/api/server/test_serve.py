@@ -11,8 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from api.guard import LEASE
 from api.server.logs import LogFormat
+from api.server.views import ViewKeeper
+from tests.support.apiserver import kubeconfig
 from tests.support.cli import Run, a_market, fill
+from tests.support.guarded_api import GuardedApi, serving
+from tests.support.guarded_objects import LEASES, RESOURCES
 from tests.support.market import NOW
 from tests.support.processes import Program, free_port, wait_for
 from warehouse.runs import abandon_runs
@@ -143,6 +148,35 @@ def test_another_server_is_told_who_holds_the_database_and_a_kill_loses_nothing(
         signals = warehouse.rows("select count(*) from signal where source = 'aws.spot_advisor'")
     assert outcomes == [("ok", 2)]
     assert signals[0][0] > 2
+
+
+def test_it_guards_a_cluster_and_gives_the_lease_back(database: Path, tmp_path: Path) -> None:
+    api = GuardedApi({resource: {} for resource in RESOURCES})
+    with serving(api) as url:
+        options = ("--kubeconfig", str(kubeconfig(tmp_path, url)), "--guard-interval", "1s")
+        with served(database, "--no-collect", "--guard", "act", *options) as one:
+            looked = "spotcast_guard_leader 1.0"
+            wait_for(lambda: looked in one.client.get("/metrics").text, "a look", SECONDS)
+            held = api.at(LEASES, LEASE, "default")["spec"]["leaseDurationSeconds"]
+            one.program.send(signal.SIGTERM)
+            code = one.program.ended(SECONDS)
+    left = api.at(LEASES, LEASE, "default")["spec"]["leaseDurationSeconds"]
+    assert (code, held, left) == (0, 30, 1)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_thread_that_dies_ends_the_process_with_an_error(
+    run: Run, database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def die(_: ViewKeeper) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(ViewKeeper, "keep", die)
+    ended = run("serve", "--no-collect", "--port", "0", "-w", str(database))
+    assert ended.code == 1
+    assert [one.told for one in caplog.records if one.message == "thread_died"] == [  # type: ignore[attr-defined] # our own
+        {"thread": "views"}
+    ]
 
 
 @pytest.fixture
