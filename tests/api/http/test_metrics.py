@@ -72,7 +72,7 @@ def test_both_formats_can_be_parsed_by_prometheus_own_parser(client: TestClient)
 
 def test_requests_are_counted_by_the_template_of_their_route(service: Service) -> None:
     metrics = Metrics(service)
-    client = TestClient(create_app(service, LocalAccess(), metrics))
+    client = TestClient(create_app(service, LocalAccess(), metrics), "http://localhost")
     for name in ("g5.xlarge", "g4dn.xlarge"):
         client.get(f"/api/v1/aws/ec2/regions/us-east-1/types/{name}/price")
     client.get("/v1/rankings?gpus=-1")

@@ -66,7 +66,7 @@ def test_a_line_tells_of_a_request_and_nothing_of_its_query_or_headers(
 def test_what_the_gate_refuses_is_told_as_well(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = TestClient(create_app(service, Nobody()))
+    client = TestClient(create_app(service, Nobody()), "http://localhost")
     with caplog.at_level(logging.INFO, "spotcast.request"):
         assert client.get("/v1/rankings").status_code == 401
     assert told(caplog)[0]["principal"] is None
@@ -75,7 +75,7 @@ def test_what_the_gate_refuses_is_told_as_well(
 def test_probes_are_told_only_when_they_fail(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = TestClient(create_app(service, LocalAccess()))
+    client = TestClient(create_app(service, LocalAccess()), "http://localhost")
     with caplog.at_level(logging.INFO, "spotcast.request"):
         client.get("/healthz")
         client.get("/readyz")
@@ -91,7 +91,7 @@ def test_a_fault_of_ours_is_a_problem_with_its_id_and_without_its_words(
     def broken() -> None:
         raise RuntimeError("the password is open sesame")
 
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, "http://localhost", raise_server_exceptions=False)
     with caplog.at_level(logging.INFO, "spotcast.request"):
         answer = client.get("/v1/broken", headers={"x-request-id": "one"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "one")
@@ -103,7 +103,7 @@ def test_a_fault_of_ours_is_a_problem_with_its_id_and_without_its_words(
 
 def test_what_clients_make_up_makes_no_new_series(service: Service) -> None:
     metrics = Metrics(service)
-    client = TestClient(create_app(service, LocalAccess(), metrics))
+    client = TestClient(create_app(service, LocalAccess(), metrics), "http://localhost")
     for path in ("/a", "/b?c=d", "/v1/x/y"):
         client.request("BREW", path)
     text = metrics.text("")[0].decode()
