@@ -50,7 +50,7 @@ def test_a_line_tells_of_a_request_and_nothing_of_its_query_or_headers(
 ) -> None:
     with caplog.at_level(logging.INFO, "spotcast.request"):
         client.get(
-            "/v1/rankings?gpus=1&key=spotcast_1_open-sesame",
+            "/v1/rankings?gpus=-1&key=spotcast_1_open-sesame",
             headers={"authorization": "Bearer open-sesame", "cookie": "session=open-sesame"},
         )
     (line,) = told(caplog)
