@@ -76,7 +76,8 @@ class Metrics:
     def requested(self, seen: Seen) -> None:
         """Count a request."""
         self._requests.labels(seen.route, seen.method, str(seen.status)).inc()
-        self._seconds.labels(seen.route, seen.method).observe(seen.seconds)
+        if seen.seconds is not None:
+            self._seconds.labels(seen.route, seen.method).observe(seen.seconds)
 
     def read(self, report: FeedReport) -> None:
         """Count a feed's run."""

@@ -26,6 +26,8 @@ OTHER, UNMATCHED = "other", "unmatched"
 """In the figures for a method that nobody serves, and a path that is no route: what clients make
 up must not make new series."""
 
+EVENT_STREAM = b"text/event-stream"
+
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Routes that machines ask every few seconds: they are written down when they fail."""
 
@@ -35,12 +37,15 @@ ABORTED = 499
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request that has ended; ``route`` is the route's template."""
+    """One request that has ended; ``route`` is the route's template.
+
+    ``seconds`` is None for a stream of events, which lasts as long as its client listens.
+    """
 
     method: str
     route: str
     status: int
-    seconds: float
+    seconds: float | None
 
 
 class Observing:
@@ -72,7 +77,7 @@ class Observing:
         status = sent.status or ABORTED
         route = _template(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        self._seen(Seen(method, route, status, seconds))
+        self._seen(Seen(method, route, status, None if sent.is_stream else seconds))
         state = scope["state"]
         is_quiet = status < HTTPStatus.BAD_REQUEST and route in QUIET
         LOG.log(
@@ -100,12 +105,17 @@ class _Sent:
         self._state = state
         self.status = 0
         self.size = 0
+        self.is_stream = False
 
     async def __call__(self, message: Message) -> None:
         """Send one message."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [one for one in message.get("headers", ()) if one[0].lower() != REQUEST_ID]
+            self.is_stream = any(
+                name.lower() == b"content-type" and value.startswith(EVENT_STREAM)
+                for name, value in headers
+            )
             named = (REQUEST_ID, self._state["request_id"].encode())
             message = {**message, "headers": [*headers, named]}
         elif message["type"] == "http.response.body":

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
+from starlette.responses import StreamingResponse
 
 from api.app import create_app
 from api.metrics import Metrics
@@ -109,6 +110,20 @@ def test_what_clients_make_up_makes_no_new_series(service: Service) -> None:
     text = metrics.text("")[0].decode()
     assert f'requests_total{{method="other",route="{UNMATCHED}",status="404"}} 3.0' in text
     assert "BREW" not in METHODS
+
+
+def test_a_stream_of_events_is_counted_and_its_length_is_no_latency(service: Service) -> None:
+    metrics = Metrics(service)
+    app = create_app(service, LocalAccess(), metrics)
+
+    @app.get("/v1/stream")
+    def stream() -> StreamingResponse:
+        return StreamingResponse(iter([b": hello\n\n"]), media_type="text/event-stream")
+
+    TestClient(app, "http://localhost").get("/v1/stream")
+    text = metrics.text("")[0].decode()
+    assert 'requests_total{method="GET",route="/v1/stream",status="200"} 1.0' in text
+    assert 'duration_seconds_count{method="GET",route="/v1/stream"}' not in text
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
