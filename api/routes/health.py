@@ -29,11 +29,12 @@ class Health(BaseModel):
 
 
 UNHEALTHY: dict[int | str, dict[str, Any]] = {
-    503: {"model": Health, "description": "A part of the process has died; it is about to end"}
+    413: ERRORS[413],
+    503: {"model": Health, "description": "A part of the process has died; it is about to end"},
 }
 UNREADY: dict[int | str, dict[str, Any]] = {
+    413: ERRORS[413],
     503: {"model": Readiness, "description": "No view of the market yet, or a feed is late"},
-    507: {**ERRORS[503], "description": "The database cannot be read"},
 }
 
 

@@ -22,7 +22,7 @@ OPEN_METRICS = "application/openmetrics-text"
                 for one in (TEXT, OPEN_METRICS)
             },
         },
-        **{code: ERRORS[code] for code in (401, 403, 429)},
+        **ERRORS,
     },
 )
 def get_metrics(request: Request) -> Response:

@@ -29,7 +29,7 @@ InstanceType = Annotated[
 ]
 ANSWERS: dict[int | str, dict[str, Any]] = {
     304: {"description": "What you have is still the answer"},
-    **{code: ERRORS[code] for code in (401, 403, 404, 422, 429, 503)},
+    **ERRORS,
 }
 
 OPEN_PATHS = ("/api/v1/aws/ec2/regions/", "/api/v1/alibabacloud/ecs/regions/")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from api.feed_rows import LATE, NEVER_READ, feed_row
 from api.service.state import Service
+from warehouse.errors import WarehouseError
 from warehouse.records import RunOutcome
 from warehouse.runs import latest_runs
 
@@ -69,21 +70,21 @@ READY, NOT_READY = "ready", "not ready"
 
 STARTING = "The market has not been read yet."
 STOPPING = "The server is stopping."
+UNREADABLE = "The database cannot be read: the log says why."
 NO_FEEDS = "This server reads no feeds: its data are as old as what was stored last."
 
 
 def readiness(service: Service) -> Readiness:
-    """Whether requests should come here now.
-
-    Raises:
-        WarehouseError: the database cannot be read.
-    """
-    view = service.markets.newest
-    late = [one for one in readings(service) if one.is_waited_for]
+    """Whether requests should come here now; a database that cannot be read is a no."""
+    view, late = service.markets.newest, list[Reading]()
     said = [
         *([STARTING] if view is None else []),
         *([STOPPING] if service.stopping.is_set() else []),
     ]
+    try:
+        late += (one for one in readings(service) if one.is_waited_for)
+    except WarehouseError:
+        said.append(UNREADABLE)
     return Readiness(
         status=NOT_READY if said or late else READY,
         as_of=service.clock(),

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from api.service.readiness import Reading
 from api.service.state import Service
 from collector.provider import Feed, Scope
 from tests.support.market import NOW
 from tests.support.served import a_client, a_service
+from warehouse.errors import WarehouseError
 from warehouse.records import RunOutcome, Semantics
 from warehouse.runs import RunResult, begin_run, finish_run
 
@@ -109,3 +111,16 @@ def test_a_server_that_is_stopping_takes_no_more_requests(service: Service) -> N
     service.markets.refresh()
     service.stopping.set()
     assert a_client(service).get("/readyz").status_code == 503
+
+
+def test_a_database_that_cannot_be_read_is_not_ready_and_its_words_are_for_the_log(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Service) -> list[Reading]:
+        raise WarehouseError("/secret/place.duckdb: damaged")
+
+    service.markets.refresh()
+    monkeypatch.setattr("api.service.readiness.readings", fail)
+    answer = a_client(service).get("/readyz")
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
