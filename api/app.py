@@ -7,9 +7,11 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from api.metrics import Metrics
 from api.security.gate import Gate
 from api.security.principal import READS, Access
 from api.security.settings import gate_settings
+from api.server.observing import Observing
 from api.service.state import Service
 from api.web.problems import add_problems
 
@@ -24,12 +26,22 @@ unit ends each name.
 ROUTES = ("rankings", "prices", "catalogue", "signals", "pools", "interruptions")
 """The modules of `api.routes` under ``/v1``, in the order of the documentation."""
 
+BESIDE = ("metrics", "price_server")
+"""Those at paths that other programs lay down."""
+
+OPEN = ("health",)
+"""Those that need no key."""
+
 COMPRESSED_FROM = 1_000
 """Bytes; smaller bodies fit into one packet as they are."""
 
 
-def create_app(service: Service, access: Access) -> FastAPI:
-    """The application that answers from ``service``; ``access`` finds out who is asking."""
+def create_app(service: Service, access: Access, metrics: Metrics | None = None) -> FastAPI:
+    """The application that answers from ``service``; ``access`` finds out who is asking.
+
+    ``metrics`` are the process's own figures; new ones if there are none yet.
+    """
+    metrics = metrics or Metrics(service)
     app = FastAPI(
         title="Spotcast",
         version=version("spotcast"),
@@ -39,12 +51,18 @@ def create_app(service: Service, access: Access) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.metrics = metrics
     add_problems(app)
     for router in routers(ROUTES):
         app.include_router(router, prefix="/v1", dependencies=[READS])
+    for router in routers(BESIDE):
+        app.include_router(router, dependencies=[READS])
+    for router in routers(OPEN):
+        app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM)
     settings = gate_settings(service.settings.environ)
     app.add_middleware(Gate, access=access, settings=settings)
+    app.add_middleware(Observing, seen=metrics.requested)
     return app
 
 

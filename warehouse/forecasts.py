@@ -9,11 +9,12 @@ Evidence of a region (zone ``*``) belongs to a forecast for the region, and to n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
+from warehouse.records import Pool
 from warehouse.store import Warehouse
 from warehouse.tables import RISK_FORECAST
 
@@ -36,6 +37,7 @@ STORED = """
             and (cast($provider as varchar) is null or provider = $provider)
             and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
             and (cast($model_version as varchar) is null or model_version = $model_version)
+            and (cast($pool as varchar[]) is null or [provider, region, zone, instance_type] = $pool)
     ),
     passed as (
         from stored
@@ -303,6 +305,7 @@ def resolved_forecasts(
     provider: str | None = None,
     horizon_seconds: float | None = None,
     model_version: str | None = None,
+    pool: Pool | None = None,
 ) -> pl.DataFrame:
     """The forecasts whose horizon has passed by ``now``, with what happened, by ``issued_at``.
 
@@ -321,6 +324,7 @@ def resolved_forecasts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": list(astuple(pool)) if pool else None,
         "longest_gap": LONGEST_GAP,
         "longest_notice": LONGEST_NOTICE,
         "clock_skew": CLOCK_SKEW,
@@ -344,5 +348,6 @@ def forecast_counts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": None,
     }
     return ForecastCounts(*warehouse.rows(STORED + COUNTS, given)[0])

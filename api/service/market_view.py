@@ -44,6 +44,11 @@ class Markets:
         self._turn = threading.Lock()
         self._view: MarketView | None = None
 
+    @property
+    def newest(self) -> MarketView | None:
+        """The newest view that was made; None before the first."""
+        return self._view
+
     def view(self) -> MarketView:
         """The newest view that was made; the first one is made now.
 
