@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": "demo.demo_command",
     "collect": "collect.collect_command",
     "watch": "watch.watch_command",
+    "serve": "serve.serve_command",
     "feeds": "feeds.feeds_command",
     "quarantine": "feeds.quarantine_command",
     "interruptions": "interruptions.interruptions_command",

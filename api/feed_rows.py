@@ -44,7 +44,7 @@ def feed_rows(
             is_on = wanted.wants(feed) and not lacking(provider, feed, settings)
             planned = scopes(provider, feed, wanted) if is_on else ()
             rows += [
-                _row(feed.name, scope, told.get(scope), now, feed if scope in planned else None)
+                feed_row(feed.name, scope, told.get(scope), now, feed if scope in planned else None)
                 for scope in dict.fromkeys([*planned, *told])
             ]
     pushed = [
@@ -53,10 +53,10 @@ def feed_rows(
         for scope, run in told.items()
         if name.endswith(PUSH)
     ]
-    return rows + [_row(name, scope, run, now, None) for name, scope, run in pushed]
+    return rows + [feed_row(name, scope, run, now, None) for name, scope, run in pushed]
 
 
-def _row(
+def feed_row(
     name: str, scope: str, run: Run | None, now: datetime, planned: Feed | None
 ) -> dict[str, Any]:
     """One line; nothing plans a feed that is off, not set up, not watched, or pushed."""

@@ -45,6 +45,11 @@ class Kept(Generic[Value]):
         self._turn = threading.Lock()
         self._made: Made[Value] | None = None
 
+    @property
+    def made(self) -> Made[Value] | None:
+        """The newest one, however old; None before the first."""
+        return self._made
+
     def get(self) -> Made[Value]:
         """The newest one. If it is due and nobody makes it, it is made now.
 

@@ -51,6 +51,11 @@ class Markets:
         self._facts = NewestFacts()
         self._risks = Risks()
 
+    @property
+    def newest(self) -> MarketView | None:
+        """The newest view that was made; None before the first."""
+        return self._view
+
     def view(self) -> MarketView:
         """The newest view that was made; the first one is made now.
 

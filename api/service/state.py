@@ -1,6 +1,7 @@
 """What a server holds while it runs."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -9,9 +10,11 @@ from api.service.clock import Clock
 from api.service.guarding import GuardWatch
 from api.service.listening import Listeners
 from api.service.market_view import Markets
+from api.service.price_lists import PriceLists
 from api.service.skill import Forecasts
+from api.service.tally import Tally
 from api.settings import Settings
-from collector.provider import Provider, providers
+from collector.provider import Feed, Provider, providers
 from collector.watchlist import Watchlist
 from warehouse.store import SharedWarehouse, Warehouse
 
@@ -32,6 +35,14 @@ class Service:
     providers: Mapping[str, Provider] = field(default_factory=providers)
     solvers: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(SOLVERS))
     """Held by each question that a solver works on."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server is asked to stop: answers that go on and on (event streams) end then."""
+    planned: Sequence[tuple[Feed, str]] = ()
+    """The feeds that this process reads by the clock, each with what it is asked for."""
+    dead: Callable[[], Sequence[str]] = tuple
+    """Names the threads of this process that have ended and should not have."""
+    tally: Tally = field(default_factory=Tally)
+    price_lists: PriceLists = field(default_factory=PriceLists)
     listeners: Listeners = field(default_factory=Listeners)
     guard: GuardWatch | None = None
     """The guard of a cluster, where this process runs one."""
