@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from api.service.state import Service
+from api.service.steady import be_steady
 from warehouse.errors import WarehouseError
 
 LOG = logging.getLogger("spotcast.views")
@@ -38,6 +39,7 @@ class ViewKeeper:
 
     def keep(self) -> None:
         """Make views while the server runs; a database that cannot be read is tried again."""
+        is_steady = False
         while not self._service.stopping.is_set():
             self._woken.clear()
             began = time.perf_counter()
@@ -46,6 +48,9 @@ class ViewKeeper:
             except WarehouseError as error:
                 LOG.error("view_not_made", extra={"told": {"reason": str(error)}})  # noqa: TRY400 - a sentence for the user, not a fault of ours
                 is_made = True
+            if not is_steady:
+                be_steady()
+                is_steady = True
             if is_made:
                 took = time.perf_counter() - began
                 self._service.stopping.wait(max(SHORTEST_REST_SECONDS, REST * took))
