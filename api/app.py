@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -72,6 +73,7 @@ def create_app(service: Service, access: Access, metrics: Metrics | None = None)
         app.include_router(router, dependencies=[READS])
     for router in routers(OPEN):
         app.include_router(router)
+    add_tools(app, service)
     app.add_middleware(
         GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESSION_LEVEL
     )
@@ -79,6 +81,12 @@ def create_app(service: Service, access: Access, metrics: Metrics | None = None)
     app.add_middleware(Gate, access=access, settings=settings)
     app.add_middleware(Observing, seen=metrics.requested)
     return app
+
+
+def add_tools(app: FastAPI, service: Service) -> None:
+    """Serve the tools for agents under ``/mcp``, where the SDK of their protocol is installed."""
+    if find_spec("mcp"):
+        import_module("api.tools.http").mount_mcp(app, service)
 
 
 def routers(names: Iterable[str]) -> Iterable[APIRouter]:

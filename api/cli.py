@@ -65,6 +65,7 @@ COMMANDS = {
     "spread": "spread.spread_command",
     "simulate": "simulate.simulate_command",
     "verify": "verify.verify_command",
+    "mcp": "mcp.mcp_command",
     "keys": "keys.keys_app",
     "schema": "schema.schema_command",
 }

@@ -60,6 +60,12 @@ def service_of(
     warehouse: Warehouse, settings: Settings, clock: Clock, watchlist: Watchlist
 ) -> Service:
     """A service on an open warehouse, which its owner closes."""
-    shared = SharedWarehouse(warehouse)
+    return service_on(SharedWarehouse(warehouse), settings, clock, watchlist)
+
+
+def service_on(
+    shared: SharedWarehouse, settings: Settings, clock: Clock, watchlist: Watchlist
+) -> Service:
+    """The same on a warehouse that is shared already."""
     markets, forecasts = Markets(shared, settings, clock), Forecasts(shared, clock)
     return Service(settings, shared, clock, watchlist, markets, forecasts)

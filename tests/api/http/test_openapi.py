@@ -6,10 +6,10 @@
 import os
 
 from api.app import create_app
-from api.security.principal import LocalAccess, Scope
+from api.security.principal import Scope
 from api.service.state import Service
 from tests.support.fuzzing import operations, probe
-from tests.support.served import Known, Nobody
+from tests.support.served import Known
 
 CASES = int(os.environ.get("SPOTCAST_FUZZ_CASES", "4"))
 """For each operation, of each sort."""
