@@ -102,7 +102,7 @@ NOW = int(time.time())
         {"iat": NOW + 120},
         {"iat": None},
     ],
-    ids=str,
+    ids=lambda one: f"{next(iter(one))}-{type(next(iter(one.values()))).__name__}",
 )
 def test_a_token_for_another_time_or_place_opens_nothing(
     oidc: Oidc, idp: Issuer, claims: dict[str, Any]
