@@ -1,6 +1,6 @@
 """Who is asking, and what that one may do."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -105,22 +105,33 @@ API_KEY = Security(
 """How the OpenAPI document says who may ask; the gate has found out by then."""
 
 
-def allowed(scope: Scope) -> Callable[..., Principal]:
-    """A dependency: the principal, who must have the scope."""
+def allowed(request: Request, scope: Scope) -> Principal:
+    """Who sent the request, who must have the scope.
 
-    def check(request: Request, _bearer: object = BEARER, _key: object = API_KEY) -> Principal:
-        principal = principal_of(request)
-        if scope not in principal.scopes:
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                f"This needs a key with the scope {scope.value}; yours has "
-                f"{', '.join(sorted(principal.scopes)) or 'none'}.",
-            )
-        return principal
+    Raises:
+        Problem: 401 or 403, nobody that is known, or one without it.
+    """
+    principal = principal_of(request)
+    if scope not in principal.scopes:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            f"This needs a key with the scope {scope.value}; yours has "
+            f"{', '.join(sorted(principal.scopes)) or 'none'}.",
+        )
+    return principal
+
+
+def needs(scope: Scope) -> Callable[..., Coroutine[None, None, Principal]]:
+    """The same as a dependency. Async, as FastAPI sends all others to a thread and back."""
+
+    async def check(
+        request: Request, _bearer: object = BEARER, _key: object = API_KEY
+    ) -> Principal:
+        return allowed(request, scope)
 
     return check
 
 
-READS = Depends(allowed(Scope.READ))
-INGESTS = Depends(allowed(Scope.INGEST))
-ACTS = Depends(allowed(Scope.ACT))
+READS = Depends(needs(Scope.READ))
+INGESTS = Depends(needs(Scope.INGEST))
+ACTS = Depends(needs(Scope.ACT))

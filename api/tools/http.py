@@ -76,7 +76,7 @@ class Place:
         Raises:
             Problem: nobody that is known sent it, or one who may not read.
         """
-        allowed(Right.READ)(Request(scope, receive))
+        allowed(Request(scope, receive), Right.READ)
         if self._open is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The server starts or stops; ask again.")
         await self._open.handle_request(scope, receive, send)

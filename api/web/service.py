@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from api.service.state import Service
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
+    # Async, as FastAPI sends all others to a thread and back.
     found: Service = request.app.state.service
     return found
 
