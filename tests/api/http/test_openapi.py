@@ -29,6 +29,7 @@ def test_no_answer_is_a_server_error_or_breaks_its_schema(service: Service) -> N
 
 
 def test_who_is_not_known_gets_health_and_nothing_else(service: Service) -> None:
+    service.markets.view()  # else it is not ready yet, which is 503
     known, unknown = create_app(service, Known(*Scope)), create_app(service, Nobody())
 
     def is_refused(response: Any) -> None:
