@@ -80,6 +80,10 @@ bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.packing
 	$(BIN)/python -m benchmarks.collecting
 
+.PHONY: bench-api
+bench-api: $(READY) ## The HTTP server under load on 20 million price rows; ten minutes the first time
+	$(BIN)/python -m benchmarks.api
+
 .PHONY: docs
 docs: $(READY) ## Write docs/data.md from the schema
 	$(BIN)/spotcast schema --output docs/data.md

@@ -1,8 +1,10 @@
 """What a workload needs of one machine, and what an interruption costs it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 from advisor.errors import DemandError
 from advisor.gpus import FORMATS, Work, model_of
@@ -92,6 +94,10 @@ class Demand:
             or self.nvlink
         )
 
+    def of_machine(self) -> "Demand":
+        """The wishes of the machine itself, as of a demand that says nothing else."""
+        return replace(self, **COSTS)
+
     def looks_ahead(self, provider: str) -> timedelta:
         """For how long an interruption must be foreseen on that cloud.
 
@@ -157,6 +163,14 @@ class Demand:
         return None
 
 
+COSTS: dict[str, Any] = {
+    one.name: one.default
+    for one in fields(Demand)
+    if one.name in {"restart", "interruption_cost_usd", "lead_time", "runs_for", "count", "work"}
+}
+"""The fields that say nothing of the machine, and what they are where nothing is said."""
+
+
 def gpu_manufacturer(shape: InstanceType) -> str | None:
     """``nvidia`` or ``amd``; None for a machine without a GPU, or with another accelerator."""
     if not shape.gpu_name or NOT_GPUS.search(shape.gpu_name):
@@ -172,6 +186,7 @@ def is_model(gpu_name: str, wanted: str) -> bool:
     return words_of(wanted) <= words_of(gpu_name)
 
 
-def words_of(gpu_name: str) -> set[str]:
-    """The words of a GPU's name, in small letters."""
-    return set(re.findall(r"[a-z0-9]+", gpu_name.lower()))
+@lru_cache(maxsize=1_000)
+def words_of(gpu_name: str) -> frozenset[str]:
+    """The words of a GPU's name, in small letters; there are few names, asked for often."""
+    return frozenset(re.findall(r"[a-z0-9]+", gpu_name.lower()))

@@ -7,8 +7,9 @@ zone takes at once is counted, and every machine's own risk is kept.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from advisor.diversity_problem import Option, Problem, Solution
@@ -126,7 +127,13 @@ class Placement:
 
 
 def spread(
-    ranked: Sequence[Ranked], limits: Limits, *, model: JointModel, window: timedelta = WINDOW
+    ranked: Sequence[Ranked],
+    limits: Limits,
+    *,
+    model: JointModel,
+    window: timedelta = WINDOW,
+    time_limit: timedelta | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Placement:
     """The placement of least expected cost within the limits.
 
@@ -136,6 +143,8 @@ def spread(
         limits: what is wanted.
         model: how machines are lost together.
         window: what counts as at once; up to 15 minutes.
+        time_limit: when the search ends with what it has found; None: when it is done.
+        clock: seconds; it only tells when time is up.
 
     Raises:
         SpreadError: no placement keeps the limits; says which one, and what would relax it.
@@ -144,13 +153,21 @@ def spread(
     is_spot = [one.is_spot for one in options]
     if not options or (not any(is_spot) and limits.on_demand_most < limits.count):
         raise SpreadError(_nothing(ranked, limits))
-    problem = _problem(options, limits, model, window)
+    start = clock()
+    end = math.inf if time_limit is None else start + time_limit.total_seconds()
+    problem = replace(_problem(options, limits, model, window), is_time_up=lambda: clock() >= end)
     if reason := problem.no_room():
         raise SpreadError(f"spread: {reason}")
     solution = best(problem)
+    if solution is None and problem.is_time_up():
+        raise SpreadError(
+            f"spread: no placement that keeps the limits was found in {end - start:g} s; ask for "
+            f"fewer machines, of fewer pools, or on demand"
+        )
     if solution is None:
         raise SpreadError(_out_of_bound(problem, limits))
-    free = best(_problem(options, _unlimited(limits), model, window))
+    unlimited = _problem(options, _unlimited(limits), model, window)
+    free = best(replace(unlimited, is_time_up=problem.is_time_up))
     return _placement(problem, solution, free or solution, ranked, limits)
 
 
@@ -314,6 +331,8 @@ def _rounded_up(probability: float) -> float:
 def _enough_on_demand(problem: Problem) -> int | None:
     """The fewest machines on demand with which a placement was found; None if there are none."""
     for number in range(problem.on_demand_max + 1, problem.count + 1):
+        if problem.is_time_up():
+            return None
         eased = problem.with_on_demand(number)
         found = None if eased is None else safest(eased)
         if eased is not None and found is not None and eased.risk(found.counts) <= problem.bound:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -60,6 +60,10 @@ class Solution:
     gap_usd_per_hour: float
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What is wanted, as numbers of machines; the fields are `diversity.Limits`'."""
@@ -78,6 +82,9 @@ class Problem:
     window: timedelta
     known: dict[frozenset[tuple[Pool, int]], float] = field(default_factory=dict)
     """Joint risks worked out so far; they are the same for all limits of one choice of ``lose``."""
+
+    is_time_up: Callable[[], bool] = _never
+    """Ends the search with what was found until then."""
 
     def without_bound(self) -> "Problem":
         """The same with any joint risk allowed."""

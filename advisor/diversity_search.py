@@ -4,7 +4,8 @@ P(at least k lost at once) never falls when a machine is added, so a half-made p
 breaks the bound is given up. Placements are taken up in order of the least that they can come to;
 the first whole one that keeps the bound is the best. A first good one comes from filling the
 cheapest offerings under a grid of tighter caps. Working out a joint risk takes milliseconds, so
-the number of them is limited; where the limit is met, the gap to the least possible cost is told.
+the number of them is limited, and their time if the caller says so; where a limit is met, the gap
+to the least possible cost is told.
 """
 
 import heapq
@@ -83,6 +84,8 @@ def _first(problem: Problem, options: Sequence[Option]) -> Counts | None:
     """The cheapest of the filled placements that keeps the bound."""
     made = sorted(_filled(problem, options), key=_cost)
     for counts in made[: MOST_RISKS // 2]:
+        if problem.is_time_up():
+            break
         if problem.bound >= 1 or problem.risk(counts) <= problem.bound:
             return counts
     return None
@@ -98,6 +101,8 @@ def _filled(problem: Problem, options: Sequence[Option]) -> Iterator[dict[Option
     for order, danger, pool, kind, zone in itertools.product(
         orders, limits or [math.inf], sizes, sizes, sizes
     ):
+        if problem.is_time_up():
+            return
         if pool > min(kind, zone):
             continue
         usable = [one for one in order if not one.is_spot or one.danger_per_hour <= danger]
@@ -159,7 +164,8 @@ def _branch(problem: Problem, options: Sequence[Option], first: Counts | None) -
         least, depth, _, counts = heapq.heappop(heap)
         if least >= top - TIE:
             break
-        if len(problem.known) - started > MOST_RISKS or taken > MOST_NODES:
+        is_enough = len(problem.known) - started > MOST_RISKS or taken > MOST_NODES
+        if is_enough or problem.is_time_up():
             return None if incumbent is None else Solution(incumbent, top, max(0.0, top - least))
         taken += 1
         if _is_over(problem, counts):
@@ -200,7 +206,7 @@ def _most(problem: Problem, option: Option) -> int:
     if not option.is_spot:
         return problem.on_demand_max
     most = min(problem.pool_most, problem.family_most, problem.zone_most, problem.count)
-    while most >= problem.lose and _is_over(problem, {option: most}):
+    while most >= problem.lose and not problem.is_time_up() and _is_over(problem, {option: most}):
         most -= 1
     return most
 

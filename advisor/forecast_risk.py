@@ -1,16 +1,19 @@
 """The forecasts that are stored, as hazards of pools."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Generic, TypeVar
 
 import polars as pl
 
 from advisor.hazards import FORECAST, Hazard, per_hour
 from advisor.offerings import regional
-from advisor.published_risk import published_hazards
+from advisor.published_risk import hazards_told
 from warehouse.records import Pool, Signal
+from warehouse.tables import POOL
+
+Value = TypeVar("Value")
 
 CERTAIN_PER_HOUR = 60.0
 """Interruptions per hour of a pool whose loss is certain: no machine starts within a minute."""
@@ -23,9 +26,11 @@ def forecast_hazards(forecasts: pl.DataFrame) -> dict[Pool, tuple[Hazard, ...]]:
     probability is spread evenly over its window: P within t hours is the hazard -ln(1 - P) / t.
     """
     found: defaultdict[Pool, list[Hazard]] = defaultdict(list)
-    for row in forecasts.sort("horizon_seconds").iter_rows(named=True):
-        pool = Pool(row["provider"], row["region"], row["zone"], row["instance_type"])
-        found[pool].append(_hazard(row))
+    frame = forecasts.sort("horizon_seconds")
+    pools = map(Pool, *(frame[name].to_list() for name in POOL))
+    hazards = map(_hazard, *(frame[name].to_list() for name in SAID))
+    for pool, hazard in zip(pools, hazards, strict=True):
+        found[pool].append(hazard)
     return {pool: tuple(several) for pool, several in found.items()}
 
 
@@ -37,33 +42,66 @@ def hazards_of(
     A forecast that is not stale goes before a published rate, and that before a stale forecast. A
     zone's own forecast goes before its region's.
     """
-    pools = list(pools)
-    issued = forecast_hazards(forecasts)
-    published = published_hazards(pools, signals)
+    return best_of(pools, forecast_hazards(forecasts), hazards_told(signals), now)
+
+
+def best_of(
+    pools: Iterable[Pool],
+    issued: Mapping[Pool, tuple[Hazard, ...]],
+    published: Mapping[Pool, Hazard],
+    now: datetime,
+) -> Mapping[Pool, tuple[Hazard, ...]]:
+    """The same of hazards by pool or region, forecast and published."""
     hazards: dict[Pool, tuple[Hazard, ...]] = {}
     for pool in pools:
-        forecast = issued.get(pool) or issued.get(regional(pool)) or ()
-        fresh = tuple(one for one in forecast if not one.is_stale(now))
-        band = published.get(pool)
-        if known := fresh or ((band,) if band else forecast):
-            hazards[pool] = known
+        region = regional(pool)
+        forecast = issued.get(pool) or issued.get(region) or ()
+        fresh = tuple([one for one in forecast if not one.is_stale(now)]) if forecast else ()
+        if fresh:
+            hazards[pool] = fresh
+        elif band := published.get(pool) or published.get(region):
+            hazards[pool] = (band,)
+        elif forecast:
+            hazards[pool] = forecast
     return hazards
 
 
-def _hazard(row: Mapping[str, Any]) -> Hazard:
-    hours = row["horizon_seconds"] / 3600
-    middle = per_hour(row["probability"], hours)
-    at_least = per_hour(row["probability_low"], hours)
+class Converted(Generic[Value]):
+    """What was made of a frame, until another frame comes: forecasts stand for many looks."""
+
+    def __init__(self, convert: Callable[[pl.DataFrame], Value]) -> None:
+        self._convert = convert
+        self._last: tuple[pl.DataFrame, Value] | None = None
+
+    def of(self, frame: pl.DataFrame) -> Value:
+        """As ``convert`` makes it; the one before for an equal frame."""
+        if self._last is None or not frame.equals(self._last[0]):
+            self._last = frame, self._convert(frame)
+        return self._last[1]
+
+
+SAID = (
+    *("horizon_seconds", "probability", "probability_low", "probability_high"),
+    *("model_version", "issued_at", "grade"),
+)
+"""The columns of a forecast that a hazard is made from, as `_hazard` takes them."""
+
+
+def _hazard(  # noqa: PLR0917 - one column each
+    seconds: float, middle: float, low: float, high: float, model: str, at: datetime, grade: str
+) -> Hazard:
+    hours = seconds / 3600
+    per, at_least = per_hour(middle, hours), per_hour(low, hours)
     return Hazard(
-        per_hour=CERTAIN_PER_HOUR if middle is None else middle,
+        per_hour=CERTAIN_PER_HOUR if per is None else per,
         low_per_hour=CERTAIN_PER_HOUR if at_least is None else at_least,
-        high_per_hour=per_hour(row["probability_high"], hours),
-        share_low=row["probability_low"],
-        share_high=row["probability_high"],
+        high_per_hour=per_hour(high, hours),
+        share_low=low,
+        share_high=high,
         definition=FORECAST,
-        source=row["model_version"],
-        observed_at=row["issued_at"],
-        horizon=timedelta(seconds=row["horizon_seconds"]),
-        share=row["probability"],
-        grade=row["grade"],
+        source=model,
+        observed_at=at,
+        horizon=timedelta(seconds=seconds),
+        share=middle,
+        grade=grade,
     )

@@ -199,8 +199,8 @@ def _engine(start: Start) -> Term:
     p50, p90 = engine_factors(
         has_compile_cache=start.has_compile_cache, enforces_eager=start.enforces_eager
     )
-    spread = Spread(spread.p50_seconds * p50, spread.p90_seconds * p90)
-    return Term(Part.ENGINE, spread, ENGINE_SOURCE)
+    middle = spread.p50_seconds * p50
+    return Term(Part.ENGINE, Spread(middle, max(middle, spread.p90_seconds * p90)), ENGINE_SOURCE)
 
 
 def engine_factors(*, has_compile_cache: bool, enforces_eager: bool) -> tuple[float, float]:
@@ -220,10 +220,9 @@ def _by_size(billions: float) -> Spread:
     below = sizes[sizes.index(above) - 1]
     share = log(billions / below) / log(above / below)
     low, high = ENGINE[below], ENGINE[above]
-    return Spread(
-        _between(low.p50_seconds, high.p50_seconds, share),
-        _between(low.p90_seconds, high.p90_seconds, share),
-    )
+    middle = _between(low.p50_seconds, high.p50_seconds, share)
+    # Far beyond the sizes that are known the two lines cross.
+    return Spread(middle, max(middle, _between(low.p90_seconds, high.p90_seconds, share)))
 
 
 def _between(low: float, high: float, share: float) -> float:

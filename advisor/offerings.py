@@ -25,4 +25,4 @@ def on_demand(offering: Offering) -> Offering | None:
 
 def regional(pool: Pool) -> Pool:
     """The pool that stands for the type's whole region."""
-    return replace(pool, zone=REGIONAL)
+    return Pool(pool.provider, pool.region, REGIONAL, pool.instance_type)

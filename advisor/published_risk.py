@@ -8,6 +8,7 @@ say so.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from advisor.hazards import Hazard, per_hour
 from advisor.offerings import regional
@@ -76,12 +77,14 @@ def published_hazards(pools: Iterable[Pool], signals: Iterable[Signal]) -> Mappi
 
     A zone's own signal goes before the region's; of two definitions the newer one counts.
     """
+    told = hazards_told(signals)
+    return {pool: found for pool in pools if (found := told.get(pool) or told.get(regional(pool)))}
+
+
+def hazards_told(signals: Iterable[Signal]) -> dict[Pool, Hazard]:
+    """The hazard of each pool or region that is spoken of; of two definitions the newer one."""
     newest: dict[Pool, Signal] = {}
-    for signal in sorted(signals, key=lambda one: (one.observed_at, one.definition)):
+    for signal in sorted(signals, key=attrgetter("observed_at", "definition")):
         if signal.definition in DEFINITIONS:
             newest[signal.pool] = signal
-    hazards = {}
-    for pool in pools:
-        if found := newest.get(pool) or newest.get(regional(pool)):
-            hazards[pool] = hazard_of(found)
-    return hazards
+    return {pool: hazard_of(signal) for pool, signal in newest.items()}

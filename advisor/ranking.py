@@ -4,18 +4,26 @@
 further question costs some milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.demand import Demand
 from advisor.hazards import Hazard
 from advisor.policy import Policy
-from advisor.universe import Costs, Floats, Universe
+from advisor.universe import Costs, Floats, Integers, Universe
 from warehouse.records import CapacityType, Offering, Pool
+
+COMPARED = 2
+"""Places that every other is compared with: the first, and the second with the first."""
+
+AT_ONCE = 1_000
+"""Rows that are made at a time when all are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,17 @@ class RankedRows(Sequence[Ranked]):
 
     def __getitem__(self, index: int | slice) -> Ranked | list[Ranked]:
         if isinstance(index, slice):
-            return [self._at(place) for place in range(*index.indices(len(self)))]
-        return self._at(range(len(self))[index])
+            return self.at(np.arange(*index.indices(len(self))))
+        place = range(len(self))[index]
+        return self._first_two[place] if place < COMPARED else self.at(np.array([place]))[0]
+
+    def __iter__(self) -> Iterator[Ranked]:
+        for start in range(0, len(self), AT_ONCE):
+            yield from self[start : start + AT_ONCE]
+
+    @cached_property
+    def _first_two(self) -> list[Ranked]:
+        return self.at(np.arange(min(COMPARED, len(self))))
 
     @property
     def offerings(self) -> list[Offering]:
@@ -109,40 +126,80 @@ class RankedRows(Sequence[Ranked]):
         return [self._universe.offerings[row] for row in self._costs.rows]
 
     @property
-    def hazards(self) -> list[Hazard | None]:
-        """Their hazards alone, in the same order."""
-        pairs = zip(self._costs.rows.tolist(), self._costs.windows.tolist(), strict=True)
-        return [self._universe.hazard_of(row, window) for row, window in pairs]
+    def usd_per_hour(self) -> Floats:
+        """Their prices, in the same order; nan where unknown, as in the arrays that follow."""
+        return self._costs.usd
 
-    def _at(self, place: int) -> Ranked:
-        costs = self._costs
-        row = int(costs.rows[place])
-        best, worst = self._reachable(place)
-        return Ranked(
-            rank=place + 1,
-            offering=self._universe.offerings[row],
-            hazard=self._universe.hazard_of(row, int(costs.windows[place])),
-            cost_usd_per_hour=_known(costs.middle[place]),
-            cost_low_usd_per_hour=_known(costs.low[place]),
-            cost_high_usd_per_hour=_known(costs.high[place]),
-            rank_best=best,
-            rank_worst=worst,
-            cost_usd_per_work=_known(self._per_work[place]),
-        )
+    @property
+    def saving_share(self) -> Floats:
+        """The shares saved against on demand."""
+        return self._universe.savings(self._costs.rows)
 
-    def _reachable(self, place: int) -> tuple[int, int] | tuple[None, None]:
-        """The best and the worst place that it could have; None where its cost is unknown.
+    @property
+    def hazard_per_hour(self) -> Floats:
+        """Interruptions per hour; 0 of what is not spot."""
+        return self._universe.hazards(self._costs.rows, self._costs.windows)
+
+    @property
+    def told_at(self) -> Floats:
+        """When their prices were last known to be true, seconds since 1970; always known."""
+        return self._universe.told_at(self._costs.rows)
+
+    @property
+    def is_forecast(self) -> NDArray[np.bool_]:
+        """Of those that can be interrupted and whose risk is known: whether that is a forecast."""
+        rows, windows = self._costs.rows, self._costs.windows
+        is_known = self._universe.knows(rows, windows)
+        return self._universe.is_forecast(windows[is_known])
+
+    def by_type(self) -> "Reordered":
+        """By instance type, then by pool, ties in order of rank."""
+        rows, universe = self._costs.rows, self._universe
+        return Reordered(self, np.lexsort((universe.pools(rows), universe.types(rows))))
+
+    def by(self, amounts: Floats) -> "Reordered":
+        """By these, of each offering one; nan last, ties in order of rank."""
+        return Reordered(self, np.argsort(amounts, kind="stable"))
+
+    def at(self, places: Integers) -> list[Ranked]:
+        """The offerings in these places (from 0), in their order."""
+        costs, universe = self._costs, self._universe
+        rows = costs.rows[places].tolist()
+        windows = costs.windows[places].tolist()
+        amounts = (costs.middle, costs.low, costs.high, self._per_work)
+        known = zip(*(_known(one[places]) for one in amounts), strict=True)
+        ranks = zip((places + 1).tolist(), *self._reachable(places), strict=True)
+        return [
+            Ranked(
+                rank=rank,
+                offering=universe.offerings[row],
+                hazard=universe.hazard_of(row, window),
+                cost_usd_per_hour=middle,
+                cost_low_usd_per_hour=low,
+                cost_high_usd_per_hour=high,
+                rank_best=best,
+                rank_worst=worst,
+                cost_usd_per_work=per_work,
+            )
+            for row, window, (middle, low, high, per_work), (rank, best, worst) in zip(
+                rows, windows, known, ranks, strict=True
+            )
+        ]
+
+    def _reachable(self, places: Integers) -> tuple[list[int | None], list[int | None]]:
+        """The best and the worst places that they could have; None where the cost is unknown.
 
         Best: after those only whose whole interval lies below its own. Worst: after all whose
         interval begins before its own ends.
         """
-        low, high = self._low[place], self._high[place]
-        if np.isnan(low):
-            return None, None
+        low, high = self._low[places], self._high[places]
         lows, highs = self._ends
+        best = (1 + highs.searchsorted(low, side="left")).tolist()
+        worst = lows.searchsorted(high, side="right").tolist()
+        is_known = (~np.isnan(low)).tolist()
         return (
-            1 + int(np.searchsorted(highs, low, side="left")),
-            int(np.searchsorted(lows, high, side="right")),
+            [one if known else None for one, known in zip(best, is_known, strict=True)],
+            [one if known else None for one, known in zip(worst, is_known, strict=True)],
         )
 
     @cached_property
@@ -154,6 +211,28 @@ class RankedRows(Sequence[Ranked]):
             np.sort(self._low[known], kind="stable"),
             np.sort(self._high[known], kind="stable"),
         )
+
+
+class Reordered(Sequence[Ranked]):
+    """Ranked offerings in another order; each keeps its rank."""
+
+    def __init__(self, ranked: RankedRows, places: Integers) -> None:
+        self._ranked = ranked
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Ranked: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Ranked]: ...
+
+    def __getitem__(self, index: int | slice) -> Ranked | list[Ranked]:
+        if isinstance(index, slice):
+            return self._ranked.at(self._places[index])
+        return self._ranked[int(self._places[index])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,5 +269,5 @@ def rank_in(universe: Universe, demand: Demand, policy: Policy) -> Ranking:
     return Ranking(RankedRows(universe, ordered), dict(left_out.most_common()), demand)
 
 
-def _known(value: np.float64) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _known(values: Floats) -> list[float | None]:
+    return [one if isfinite(one) else None for one in values.tolist()]

@@ -1,23 +1,24 @@
 """Answers to "which offerings?": what the warehouse knows, ranked, with what must be said of it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from advisor import DEFINITIONS, Demand, Hazard, Policy, Ranked, Ranking, Universe, rank_in
-from advisor.forecast_risk import hazards_of
+from advisor.forecast_risk import Converted, best_of, forecast_hazards
 from advisor.offerings import on_demand
+from advisor.published_risk import hazards_told
 from advisor.relax import why_nothing
 from api.errors import NoAnswerError
 from api.options import Filters
 from api.settings import Settings
+from api.units import age_text
 from api.wiring import utc_now
 from warehouse.forecasts import newest_forecasts
 from warehouse.prices import market
 from warehouse.records import Offering, Pool
-from warehouse.signals import newest_signals
+from warehouse.signals import newest_signal_frame, signals_in
 from warehouse.store import Warehouse
 
 FORECAST, PUBLISHED, NO_RISK = "forecast", "published", "none"
@@ -54,15 +55,16 @@ class Answer:
     @property
     def risk_basis(self) -> str:
         """What stands behind the risk of the offerings."""
-        kinds = Counter(one.is_forecast for one in self.ranking.ranked.hazards if one)
-        if kinds[True]:
+        is_forecast = self.ranking.ranked.is_forecast
+        if is_forecast.any():
             return FORECAST
-        return PUBLISHED if kinds[False] else NO_RISK
+        return PUBLISHED if is_forecast.size else NO_RISK
 
     @property
     def data_as_of(self) -> datetime | None:
         """When the oldest price in the answer was last known to be true."""
-        return min((one.price_observed_at for one in self.ranking.ranked.offerings), default=None)
+        ranked = self.ranking.ranked
+        return ranked[int(ranked.told_at.argmin())].offering.price_observed_at if ranked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,14 @@ class Known:
     hazards: Mapping[Pool, Sequence[Hazard]]
     now: datetime
     shapeless: int
+
+
+class Risks:
+    """Forecasts and published rates as hazards; converted anew only when others are stored."""
+
+    def __init__(self) -> None:
+        self.issued = Converted(forecast_hazards)
+        self.published = Converted(lambda frame: hazards_told(signals_in(frame)))
 
 
 def ask(
@@ -138,18 +148,49 @@ def known_in(
     provider: str | None,
     regions: Sequence[str] | None,
     with_on_demand: bool = False,
+    risks: Risks | None = None,
 ) -> Known:
-    """The same, of a warehouse that is open; None is every cloud or region."""
+    """The same, of a warehouse that is open; None is every cloud or region.
+
+    Whoever asks again and again gives the same ``risks`` each time.
+    """
+    risks = risks or Risks()
     where: dict[str, Any] = {"provider": provider, "regions": regions}
     found = market(warehouse, now, usd_per_unit=settings.usd_per_unit, **where)
-    signals = newest_signals(warehouse, now, list(DEFINITIONS), **where)
+    signals = newest_signal_frame(warehouse, now, list(DEFINITIONS), **where)
     forecasts = newest_forecasts(warehouse, now, **where)
     pools = [one.pool for one in found.offerings]
     offerings: list[Offering] = list(found.offerings)
     if with_on_demand:
-        offerings += [listed for one in found.offerings if (listed := on_demand(one))]
-    hazards = hazards_of(pools, forecasts, signals, now)
+        offerings += _listed(found.offerings)
+    hazards = best_of(pools, risks.issued.of(forecasts), risks.published.of(signals), now)
     return Known(Universe(offerings, hazards), hazards, now, len(found.shapeless))
+
+
+def stale_note(shown: Sequence[Ranked], answer: Answer) -> str:
+    """How old the data of these is, in a sentence that begins with STALE."""
+    price = answer.now - max(one.offering.price_observed_at for one in shown)
+    text = f"STALE: the newest price shown is {age_text(price)} old"
+    risks = [one.hazard.observed_at for one in shown if one.hazard]
+    if risks:
+        text += f", the newest risk {age_text(answer.now - max(risks))}"
+    return f"{text}. `spotcast collect` reads the market anew."
+
+
+def with_list_prices(known: Known, policy: Policy) -> Known:
+    """What is known of the places of the policy, and the same machines on demand, if listed."""
+    providers, regions = set(policy.providers), set(policy.regions)
+    near = [
+        one
+        for one in known.universe.offerings
+        if (not providers or one.pool.provider in providers)
+        and (not regions or one.pool.region in regions)
+    ]
+    return replace(known, universe=Universe([*near, *_listed(near)], known.hazards))
+
+
+def _listed(offerings: Sequence[Offering]) -> list[Offering]:
+    return [twin for one in offerings if (twin := on_demand(one))]
 
 
 def _why_nothing(universe: Universe, demand: Demand, policy: Policy) -> str:

@@ -4,18 +4,18 @@ Shared by every command that writes one of the objects, so that they are all mad
 choice when they are asked with the same options.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from advisor import Ranked
+from advisor import Demand, Policy, Ranked
 from advisor.karpenter import labels as words
 from advisor.karpenter.requirements import placed
 from advisor.karpenter.traps import listed
-from api.answers import BASIS_NOTES, Answer, ask
-from api.commands.market import warn_stale
+from api.answers import BASIS_NOTES, Answer, Known, answer_of, known_market, stale_note
 from api.errors import EXIT_STALE, UsageError
 from api.options import Workload
 from api.output import note
@@ -81,6 +81,46 @@ def choose(answer: Answer, types: int, zones: tuple[str, ...] = ()) -> Choice:
     return Choice([one for one in ranked if one.offering.pool.instance_type in kept], answer, zones)
 
 
+def choice_of(
+    settings: Settings, known: Known, demand: Demand, policy: Policy, types: int = TYPES
+) -> Choice:
+    """The best offerings, wherever they are; of amd64 unless something else was asked for.
+
+    Raises:
+        NoAnswerError: nothing is left of the market.
+    """
+    demand = replace(demand, architecture=demand.architecture or "amd64")
+    return choose(answer_of(settings, known, demand, policy), types, policy.zones)
+
+
+def cloud_of(policy: Policy) -> str:
+    """The one provider of a policy that names one region of it.
+
+    Raises:
+        UsageError: it names none, or no single region.
+        ManifestError: Karpenter has no such provider.
+    """
+    if len(policy.providers) != 1 or len(policy.regions) != 1:
+        raise UsageError(
+            "give one provider and one region of it: Karpenter's objects serve one region"
+        )
+    words.provider_labels(policy.providers[0])
+    return policy.providers[0]
+
+
+def policy_in(policy: Policy, provider: str) -> Policy:
+    """The policy for an output of one cloud, which serves one region.
+
+    Raises:
+        UsageError: it asks for another cloud, or not for one region.
+    """
+    if policy.providers not in {(), (provider,)}:
+        raise UsageError(f"this output is for {provider}, not {', '.join(policy.providers)}")
+    if len(policy.regions) != 1:
+        raise UsageError("give one region: this output serves one")
+    return replace(policy, providers=(provider,))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceOptions(Workload):
     """The options by which offerings of one region are chosen for Karpenter."""
@@ -96,12 +136,7 @@ class ChoiceOptions(Workload):
         Raises:
             UsageError: none, or no single region of it.
         """
-        policy = self.policy
-        if len(policy.providers) != 1 or len(policy.regions) != 1:
-            raise UsageError(
-                "give --provider and one --region: Karpenter's objects serve one region"
-            )
-        return policy.providers[0]
+        return cloud_of(self.policy)
 
     def choice(self, settings: Settings) -> Choice:
         """The best offerings of the region; of amd64 unless something else was asked for.
@@ -110,20 +145,20 @@ class ChoiceOptions(Workload):
             UsageError: no single provider and region was asked for.
             NoAnswerError: nothing is left of the market.
         """
-        words.provider_labels(self.cloud)
-        demand = self.demand()
-        demand = replace(demand, architecture=demand.architecture or "amd64")
-        return choose(ask(settings, self, demand), self.types_max, self.policy.zones)
+        cloud_of(self.policy)
+        known = known_market(settings, self)
+        return choice_of(settings, known, self.demand(), self.policy, self.types_max)
 
 
-def explain(choice: Choice) -> None:
-    """Say, for people, what the manifest cannot: what it rests on, and what is unknown."""
-    note(BASIS_NOTES[choice.answer.risk_basis])
-    for text in choice.answer.notes:
-        note(text)
-    note(f"Best: {choice.ranked[0].reason()}.")
+def notes_of(choice: Choice) -> list[str]:
+    """What a manifest cannot say: what it rests on, and what is unknown."""
+    told = [
+        BASIS_NOTES[choice.answer.risk_basis],
+        *choice.answer.notes,
+        f"Best: {choice.ranked[0].reason()}.",
+    ]
     if choice.unknown_risk:
-        note(
+        told.append(
             f"Risk unknown for {len(choice.unknown_risk)} of {len(choice.ranked)} pools in the "
             f"list: nothing is published for them. They stand after all others."
         )
@@ -133,15 +168,30 @@ def explain(choice: Choice) -> None:
         if one.saving_share is not None and one.saving_share < SLIGHT_SAVING
     ]
     if dear:
-        note(f"{len(dear)} of {len(choice.ranked)} pools cost as much as on demand, or more.")
-
-
-def explain_extras(extras: list[str]) -> None:
-    """Say what the lists allow beyond the choice."""
-    if extras:
-        note(
-            f"The lists of types and zones also allow pools that were not ranked: {listed(extras)}."
+        told.append(
+            f"{len(dear)} of {len(choice.ranked)} pools cost as much as on demand, or more."
         )
+    return told
+
+
+def explain(choice: Choice) -> None:
+    """Say the same for people."""
+    tell(notes_of(choice))
+
+
+def tell(notes: Sequence[str]) -> None:
+    """Say each sentence for people."""
+    for text in notes:
+        note(text)
+
+
+def extras_notes(extras: list[str]) -> list[str]:
+    """What the lists allow beyond the choice."""
+    if not extras:
+        return []
+    return [
+        f"The lists of types and zones also allow pools that were not ranked: {listed(extras)}."
+    ]
 
 
 def end_if_stale(choice: Choice) -> None:
@@ -151,5 +201,5 @@ def end_if_stale(choice: Choice) -> None:
         Exit: with `EXIT_STALE`.
     """
     if choice.is_stale:
-        warn_stale(choice.ranked, choice.answer)
+        note(stale_note(choice.ranked, choice.answer))
         raise typer.Exit(EXIT_STALE)

@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": "demo.demo_command",
     "collect": "collect.collect_command",
     "watch": "watch.watch_command",
+    "serve": "serve.serve_command",
     "feeds": "feeds.feeds_command",
     "quarantine": "feeds.quarantine_command",
     "interruptions": "interruptions.interruptions_command",
@@ -64,6 +65,7 @@ COMMANDS = {
     "spread": "spread.spread_command",
     "simulate": "simulate.simulate_command",
     "verify": "verify.verify_command",
+    "mcp": "mcp.mcp_command",
     "keys": "keys.keys_app",
     "schema": "schema.schema_command",
 }

@@ -15,5 +15,9 @@ class NoAnswerError(Exception):
     """Nothing meets the question; says which wish left out what."""
 
 
+class StaleDataError(Exception):
+    """What was asked for must not be made from data this old; says how old it is."""
+
+
 class UsageError(Exception):
     """The command cannot be carried out as it was asked; says how to ask it."""

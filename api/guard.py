@@ -51,7 +51,7 @@ from advisor.replacement.stages import calmed, entered
 from advisor.replacement.tidying import unowned
 from api.guard_book import Book, Facts, is_over
 from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report
+from api.guard_report import Mode, Report, Seen
 from api.guard_risks import joined
 from warehouse.replacements import NONE, Done
 
@@ -122,6 +122,7 @@ class Guard:
         report.is_leader = self._leads(anew=True)
         if report.is_leader:
             standing = self._standing(now)
+            report.seen = self._seen(standing)
             try:
                 left = deque(standing.facts.running)
                 while left and self._may_go_on():
@@ -167,6 +168,9 @@ class Guard:
             self._book.learn(snapshot.starts)
         facts = self._book.facts(snapshot, now)
         return Standing(snapshot, facts, joined(self._cluster.evidence(), facts.evidence))
+
+    def _seen(self, standing: Standing) -> Seen:
+        return Seen(standing.snapshot, standing.facts.risks, standing.evidence, self._settings)
 
     def _may_go_on(self) -> bool:
         return not self._is_stopping() and self._leads()

@@ -1,19 +1,21 @@
-"""The guard's figures as Prometheus reads them, beside Karpenter's own.
+"""The guard's figures as Prometheus reads them, beside Karpenter's own."""
 
-prometheus_client counts and serves them; nothing of it is imported before somebody asks for a port.
-"""
+import threading
+from collections import Counter as Count
+from wsgiref.simple_server import WSGIServer
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
 
 from advisor.replacement.records import State
 from api.errors import UsageError
 from api.guard_report import Report
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-INSTALL = "prometheus-client is not installed: pip install 'spotcast[metrics]'"
 
 BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """A look at 2,000 nodes should take less than 2 s."""
@@ -22,56 +24,47 @@ BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 class Meter:
     """Counts what reports tell."""
 
-    def __init__(self, registry: "CollectorRegistry | None" = None) -> None:
-        """``registry`` None is a new one, without the process's own figures.
-
-        Raises:
-            UsageError: prometheus-client is missing.
-        """
-        try:
-            import prometheus_client as client  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise UsageError(INSTALL) from error
-        self._client: Any = client
-        self._served: tuple[Any, Any] | None = None
-        self.registry = registry = registry or client.CollectorRegistry()
-        self._entered = client.Counter(
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """``registry`` None is a new one, without the process's own figures."""
+        self._served: tuple[WSGIServer, threading.Thread] | None = None
+        self.registry = registry = registry or CollectorRegistry()
+        self._entered = Counter(
             "spotcast_replacements",
             "Hand-overs of nodes that entered a state.",
             ("state", "mechanism"),
             registry=registry,
         )
-        self._open = client.Gauge(
+        self._open = Gauge(
             "spotcast_replacements_open",
             "Hand-overs that are not over.",
             ("state",),
             registry=registry,
         )
-        self._actions = client.Counter(
+        self._actions = Counter(
             "spotcast_guard_actions",
             "What was asked of the cluster.",
             ("action", "outcome"),
             registry=registry,
         )
-        self._errors = client.Counter(
+        self._errors = Counter(
             "spotcast_guard_reconcile_errors", "Looks that failed.", ("kind",), registry=registry
         )
-        self._seconds = client.Histogram(
+        self._seconds = Histogram(
             "spotcast_guard_reconcile_duration_seconds",
             "How long a look took.",
             buckets=BUCKETS_SECONDS,
             registry=registry,
         )
-        self._leads = client.Gauge(
+        self._leads = Gauge(
             "spotcast_guard_leader", "1 if this process may act, else 0.", registry=registry
         )
-        self._nodes = client.Gauge(
+        self._nodes = Gauge(
             "spotcast_guard_nodes",
             "Nodes by what was decided of them: replace or keep.",
             ("verdict",),
             registry=registry,
         )
-        self._seen = client.Gauge(
+        self._seen = Gauge(
             "spotcast_guard_last_success_timestamp_seconds",
             "When the last look succeeded (Unix time).",
             registry=registry,
@@ -84,7 +77,7 @@ class Meter:
             UsageError: the port cannot be had.
         """
         try:
-            server, thread = self._client.start_http_server(port, address, registry=self.registry)
+            server, thread = start_http_server(port, address, registry=self.registry)
         except OSError as error:
             raise UsageError(f"--metrics-port {port} on {address}: {error.strerror}") from error
         self._served = server, thread
@@ -101,8 +94,7 @@ class Meter:
 
     def text(self) -> str:
         """What a scrape would get."""
-        written: bytes = self._client.generate_latest(self.registry)
-        return written.decode()
+        return generate_latest(self.registry).decode()
 
     def observe(self, report: Report) -> None:
         """Count what one look brought."""
@@ -112,7 +104,7 @@ class Meter:
             self._entered.labels(one.state.value, one.mechanism.value).inc()
         for done in report.done:
             self._actions.labels(done.action, done.outcome).inc()
-        standing = Counter(one.state for one in report.open)
+        standing = Count(one.state for one in report.open)
         for state in State:
             self._open.labels(state.value).set(standing[state])
         self._nodes.labels("replace").set(len(report.planned))

@@ -1,13 +1,15 @@
 """What one look at the cluster brought: for people, metrics, the audit and the webhook."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from advisor.cluster import ClusterError
-from advisor.replacement.records import HandOver, State
+from advisor.replacement.records import Evidence, HandOver, PoolRisk, Snapshot, State
+from advisor.replacement.settings import GuardSettings
+from warehouse.records import Pool
 from warehouse.replacements import Done
 
 
@@ -22,12 +24,22 @@ class Mode(StrEnum):
     """Replaces nodes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look found and judged by: the cluster, its pools' risks, the clouds' words."""
+
+    snapshot: Snapshot
+    risks: Mapping[Pool, PoolRisk]
+    evidence: Sequence[Evidence]
+    settings: GuardSettings
+
+
 @dataclass(slots=True)
 class Report:
     """One look: ``planned`` are new, ``open`` all that stand at its end, ``steps`` states entered.
 
     ``kept`` says of each node that is not replaced why; ``findings`` what in the cluster is amiss.
-    ``seconds`` is how long it took.
+    ``seconds`` is how long it took. ``seen`` is None where another guard leads: it did not look.
     """
 
     at: datetime
@@ -42,6 +54,7 @@ class Report:
     findings: Sequence[str] = ()
     errors: list[ClusterError] = field(default_factory=list)
     seconds: float = 0.0
+    seen: Seen | None = None
 
 
 class Telling:

@@ -39,13 +39,22 @@ def read_manifests(path: Path) -> list[dict[str, Any]]:
         documents = [one for one in yaml.safe_load_all(text) if one is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read as YAML or JSON: {error}") from error
+    return manifests_of(documents, str(path))
+
+
+def manifests_of(documents: Sequence[Any], place: str) -> list[dict[str, Any]]:
+    """The manifests of YAML documents, with those in a List; ``place`` names them in errors.
+
+    Raises:
+        UsageError: something is no manifest.
+    """
     found: list[Any] = []
     for document in documents:
         items = document.get("items") if isinstance(document, dict) else None
         found += items if isinstance(items, list) else [document]
     for manifest in found:
         if not (isinstance(manifest, dict) and _is_named(manifest)):
-            raise UsageError(f"{path}: holds something that is no manifest of Kubernetes")
+            raise UsageError(f"{place}: holds something that is no manifest of Kubernetes")
     return found
 
 

@@ -1,6 +1,6 @@
 """Ranked offerings as rows: the same fields in every format and over HTTP, in every order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from advisor import Ranked
 from advisor.explain import explanation
 from advisor.hazards import window_text
+from advisor.ranking import RankedRows
 from api.answers import Answer
 
 
@@ -109,18 +110,18 @@ def _hours(age: timedelta) -> float:
     return round(age.total_seconds() / 3600, 2)
 
 
-SORT_KEYS: Mapping[Sort, Callable[[Ranked], Any]] = {
-    Sort.COST: lambda one: one.rank,
-    Sort.PRICE: lambda one: one.offering.usd_per_hour,
-    Sort.SAVING: lambda one: None if one.saving_share is None else -one.saving_share,
-    Sort.RISK: lambda one: one.hazard_per_hour,
-    Sort.TYPE: lambda one: (one.offering.pool.instance_type, one.offering.pool),
-    Sort.AGE: lambda one: -one.offering.price_observed_at.timestamp(),
-}
-
-
-def ordered(ranked: Sequence[Ranked], sort: Sort) -> list[Ranked]:
+def ordered(ranked: RankedRows, sort: Sort) -> Sequence[Ranked]:
     """By ``sort``; what is unknown last, ties in order of rank."""
-    key = SORT_KEYS[sort]
-    known = sorted((one for one in ranked if key(one) is not None), key=key)
-    return known + [one for one in ranked if key(one) is None]
+    match sort:
+        case Sort.COST:
+            return ranked
+        case Sort.PRICE:
+            return ranked.by(ranked.usd_per_hour)
+        case Sort.SAVING:
+            return ranked.by(-ranked.saving_share)
+        case Sort.RISK:
+            return ranked.by(ranked.hazard_per_hour)
+        case Sort.TYPE:
+            return ranked.by_type()
+        case Sort.AGE:
+            return ranked.by(-ranked.told_at)

@@ -383,23 +383,27 @@ def with_workload(command: Callable[..., None]) -> Callable[..., None]:
     return with_fields(Workload)(command)
 
 
-def with_fields(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command whose first argument is the dataclass ``kind`` one option per field of it.
+def with_fields(*kinds: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command whose first arguments are these dataclasses one option per field of them.
 
-    typer reads a function's signature; this writes the one it should read, what must be given
-    first.
+    A field that two of them have is one option. typer reads a function's signature; this writes
+    the one it should read, what must be given first.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(command).parameters.values())[1:]
-        fields = inspect.signature(kind).parameters.values()
+        own = list(inspect.signature(command).parameters.values())[len(kinds) :]
+        of_kind = [inspect.signature(kind).parameters for kind in kinds]
+        fields = {name: one for several in of_kind for name, one in several.items()}
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            asked = kind(**{one.name: given.pop(one.name) for one in fields})
-            command(asked, **given)
+            asked = [
+                kind(**{name: given[name] for name in names})
+                for kind, names in zip(kinds, of_kind, strict=True)
+            ]
+            command(*asked, **{name: it for name, it in given.items() if name not in fields})
 
-        every = [*fields, *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
+        every = [*fields.values(), *(one.replace(kind=one.KEYWORD_ONLY) for one in own)]
         parameters = sorted(every, key=lambda one: one.default is not one.empty)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # a function's own slot
         run.__annotations__ = {one.name: one.annotation for one in parameters}

@@ -9,15 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from advisor.karpenter.manifests import to_yaml
-from advisor.offerings import on_demand
-from advisor.renderers.choice import Provenance
-from api.answers import ask
-from api.choices import TYPES, Choice, choose, end_if_stale, explain
+from api.answers import known_market
+from api.choices import TYPES, Choice, choice_of, end_if_stale, notes_of, policy_in, tell
 from api.errors import UsageError
 from api.options import Workload
 from api.output import Manifest, note
 from api.settings import Settings
-from warehouse.records import Offering
 
 Output = Annotated[Manifest, typer.Option("--output", "-o", help="How to write it.")]
 
@@ -36,9 +33,8 @@ class RenderOptions(Workload):
         Raises:
             NoAnswerError: nothing is left of the market.
         """
-        demand = self.demand()
-        demand = replace(demand, architecture=demand.architecture or "amd64")
-        return choose(ask(settings, self, demand), self.types_max, self.policy.zones)
+        known = known_market(settings, self)
+        return choice_of(settings, known, self.demand(), self.policy, self.types_max)
 
     def choice_in(self, settings: Settings, provider: str) -> Choice:
         """The best offerings of one region of the cloud that the output is for.
@@ -47,34 +43,8 @@ class RenderOptions(Workload):
             UsageError: another cloud was asked for, or not one region.
             NoAnswerError: nothing is left of the market.
         """
-        policy = self.policy
-        if policy.providers not in {(), (provider,)}:
-            raise UsageError(f"this output is for {provider}, not {', '.join(policy.providers)}")
-        if len(policy.regions) != 1:
-            raise UsageError("give one --region: this output serves one region")
+        policy_in(self.policy, provider)
         return replace(self, provider=provider).choice(settings)
-
-
-def provenance_of(choice: Choice) -> Provenance:
-    """Where the choice comes from."""
-    return Provenance(
-        data_as_of=choice.data_as_of,
-        risk_basis=choice.answer.risk_basis,
-        is_stale=choice.is_stale,
-        pools=len(choice.ranked),
-        unknown_risk_pools=len(choice.unknown_risk),
-    )
-
-
-def listed(offerings: Sequence[Offering]) -> list[Offering]:
-    """The same machines on demand, cheapest first; says how many have no known list price."""
-    twins = [twin for one in offerings if (twin := on_demand(one))]
-    if len(twins) < len(offerings):
-        note(
-            f"{len(offerings) - len(twins)} of {len(offerings)} pools have no known price on "
-            f"demand and are left out there."
-        )
-    return sorted(twins, key=lambda one: one.price_per_hour)
 
 
 def pairs(texts: Iterable[str] | None, option: str) -> dict[str, str]:
@@ -116,7 +86,5 @@ def conclude(choice: Choice, notes: Iterable[str]) -> None:
     Raises:
         Exit: with `EXIT_STALE`.
     """
-    explain(choice)
-    for text in dict.fromkeys(notes):
-        note(text)
+    tell([*notes_of(choice), *dict.fromkeys(notes)])
     end_if_stale(choice)

@@ -55,11 +55,31 @@ class Job:
         return f"{self.feed.name}@{self.scope}"
 
 
-def background(workers: int = WORKERS) -> BaseScheduler:
-    """A scheduler that works in threads of its own until it is shut down."""
-    return BackgroundScheduler(
+class _Watched(BackgroundScheduler):  # type: ignore[misc] # the library has no types
+    """Says what its thread died of: without it no feed would be read, and nothing would tell."""
+
+    died: Callable[[BaseException], None]
+
+    def _main_loop(self) -> None:
+        try:
+            super()._main_loop()
+        except BaseException as error:
+            self.died(error)
+            raise
+
+
+def background(
+    workers: int = WORKERS, *, died: Callable[[BaseException], None] = lambda _: None
+) -> BaseScheduler:
+    """A scheduler that works in threads of its own until it is shut down.
+
+    ``died`` is told if it ends of a fault.
+    """
+    scheduler = _Watched(
         timezone="UTC", executors={"default": ThreadPoolExecutor(max_workers=workers)}
     )
+    scheduler.died = died
+    return scheduler
 
 
 class Desk:

@@ -15,25 +15,16 @@ from advisor.lead_time_terms import IMAGE_GB
 from advisor.serving.kserve_demand import (
     Asked,
     ServiceDemand,
-    demand_of_service,
-    model_of_service,
 )
 from advisor.serving.kserve_finding import Finding, Subject
 from advisor.serving.kserve_findings import Surroundings, findings, subject_of
 from advisor.serving.kserve_objects import Objects, objects_of
-from advisor.serving.kserve_services import services_of
 from advisor.serving.models import (
     BYTES_PER_PARAMETER,
-    Model,
-    indexed,
-    model_of_parameters,
-    model_of_weights,
-    precision_of,
-    with_shape,
 )
 from advisor.serving.service import Mode, Service
 from api.answers import known_market
-from api.errors import NoAnswerError, UsageError
+from api.errors import UsageError
 from api.manifest_files import read_manifests
 from api.options import (
     Filters,
@@ -44,6 +35,7 @@ from api.options import (
     size_gb,
     span,
 )
+from api.serving import ModelSaid, names_of, offerings_in, services_in
 from api.settings import Settings
 from warehouse.records import Offering
 
@@ -149,16 +141,8 @@ class ServingOptions:
             NoAnswerError: there is none.
             ServingError: one cannot be read.
         """
-        found = services_of(objects, self.deployment_mode)
-        if not found:
-            where = f"namespace {self.namespace}" if self.namespace else "the manifests"
-            raise NoAnswerError(f"{where}: no InferenceService and no LLMInferenceService in it")
-        if self.name is None:
-            return found
-        named = [one for one in found if one.name == self.name]
-        if not named:
-            raise NoAnswerError(f"no service {self.name!r}; there is {_names(found)}")
-        return named
+        where = f"namespace {self.namespace}" if self.namespace else "the manifests"
+        return services_in(objects, self.deployment_mode, self.name, where)
 
     def one_service(self, objects: Objects) -> Service:
         """The one service that is asked about.
@@ -168,7 +152,7 @@ class ServingOptions:
         """
         found = self.services(objects)
         if len(found) > 1:
-            raise UsageError(f"name one of several with --name: {_names(found)}")
+            raise UsageError(f"name one of several with --name: {names_of(found)}")
         return found[0]
 
     def demand(self, service: Service) -> ServiceDemand:
@@ -183,36 +167,25 @@ class ServingOptions:
             self.gpus,
             IMAGE_GB if self.image_size is None else self.image_size,
         )
-        return demand_of_service(service, self.model(service), asked)
+        return self.said().demand(service, asked)
 
-    def model(self, service: Service) -> Model | None:
-        """The model as it was described; else as its name tells, which is a guess.
+    def said(self) -> ModelSaid:
+        """What is said of the model.
 
         Raises:
-            UsageError: a file cannot be read, or two sizes are given.
+            UsageError: a file cannot be read.
         """
-        sizes = (self.index, self.parameters, self.weights)
-        if sum(one is not None for one in sizes) > 1:
-            raise UsageError("give one of --index, --parameters and --weights: each is the size")
-        name = service.model_source or service.model_name
-        config = None if self.config is None else read_object(self.config)
-        precision = self.precision or (None if config is None else precision_of(config))
-        model = self._sized(service, name, precision)
-        if config is None or self.config is None:
-            return model
-        if model is None:
-            raise UsageError("--config tells no size: give --index, --parameters or --weights too")
-        return with_shape(model, config, self.config.name)
-
-    def _sized(self, service: Service, name: str, precision: str | None) -> Model | None:
-        """The model by the size that was given; else by its name, a guess."""
-        if self.index is not None:
-            return indexed(read_object(self.index), name, precision, self.index.name)
-        if self.parameters is not None:
-            return model_of_parameters(name, self.parameters, precision, "--parameters")
-        if self.weights is not None:
-            return model_of_weights(name, self.weights, precision, "--weights")
-        return model_of_service(service, precision)
+        return ModelSaid(
+            index=None if self.index is None else read_object(self.index),
+            index_from="--index" if self.index is None else self.index.name,
+            config=None if self.config is None else read_object(self.config),
+            config_from="--config" if self.config is None else self.config.name,
+            parameters=self.parameters,
+            parameters_from="--parameters",
+            weights=self.weights,
+            weights_from="--weights",
+            precision=self.precision,
+        )
 
 
 def read_object(path: Path) -> Mapping[str, Any]:
@@ -228,10 +201,6 @@ def read_object(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"{path}: an object is wanted, as the model's repository has it")
     return found
-
-
-def _names(services: list[Service]) -> str:
-    return ", ".join(one.name for one in services)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,9 +257,4 @@ class CheckOptions(ServingOptions):
             provider=self.provider, region=list(self.region), warehouse=self.warehouse
         )
         known = known_market(settings, filters)
-        found = list(known.universe.offerings)
-        if not found:
-            raise NoAnswerError(
-                f"The warehouse has no spot prices of {self.provider} in {', '.join(self.region)}."
-            )
-        return found
+        return offerings_in(known.universe.offerings, self.provider, self.region)

@@ -10,7 +10,7 @@ import polars as pl
 
 from advisor.risk.acting import ForecastKind, verdict_on
 from advisor.risk.recalibration import MEMORY_DAYS
-from advisor.risk.verification import Verdict, verify
+from advisor.risk.verification import Verdict, Verification, verify
 from api.output import Column
 from api.units import horizon_text
 from warehouse.forecasts import resolved_forecasts
@@ -43,7 +43,16 @@ def recent_outcomes(warehouse: Warehouse, now: datetime) -> pl.DataFrame:
 
 def judge_of(outcomes: pl.DataFrame, now: datetime) -> Judge:
     """The verdict on each kind of forecast; all are scored once, here."""
-    verification = verify(outcomes, now=now, rng=np.random.default_rng(SEED))
+    return judge_by(scores_of(outcomes, now))
+
+
+def scores_of(outcomes: pl.DataFrame, now: datetime) -> Verification:
+    """The scores that the verdicts rest on."""
+    return verify(outcomes, now=now, rng=np.random.default_rng(SEED))
+
+
+def judge_by(verification: Verification) -> Judge:
+    """The verdict on each kind of forecast, by scores that were made."""
 
     @cache
     def judge(kind: ForecastKind) -> Verdict:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from api.settings import Settings
 from collector.http import ATTEMPTS, Fetcher
 from collector.provider import Feed, Network, Provider, Scope, Source, providers
 from collector.quarantine import Quarantine
@@ -96,6 +97,12 @@ def source_for(
 def scopes(provider: Provider, feed: Feed, watchlist: Watchlist) -> tuple[str, ...]:
     """What the feed is asked for, one run each."""
     return watchlist.regions_of(provider) if feed.scope is Scope.REGION else ("*",)
+
+
+def lacking(provider: Provider, feed: Feed, settings: Settings) -> list[str]:
+    """What a user must still set before the feed can be asked, in words."""
+    account = provider.missing(settings.environ) if feed.needs_account else []
+    return [*account, *feed.missing(settings.environ)]
 
 
 def quarantine_of(warehouse: Warehouse) -> Quarantine | None:

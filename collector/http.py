@@ -246,7 +246,8 @@ def parse_json(body: bytes, *, source: str) -> Any:
     """
     try:
         return json.loads(body)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # ValueError is also that of a number with thousands of digits.
         raise SourceChangedError(source, f"not JSON: {describe(body)} ({error})") from error
 
 

@@ -19,7 +19,7 @@ def reading(source: str, place: str) -> Generator[None]:
         yield
     except KeyError as error:
         raise SourceChangedError(source, f"{place}: missing {error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SourceChangedError(source, f"{place}: {error}") from error
 
 

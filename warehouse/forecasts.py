@@ -9,11 +9,12 @@ Evidence of a region (zone ``*``) belongs to a forecast for the region, and to n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
+from warehouse.records import Pool
 from warehouse.store import Warehouse
 from warehouse.tables import RISK_FORECAST
 
@@ -36,6 +37,10 @@ STORED = """
             and (cast($provider as varchar) is null or provider = $provider)
             and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
             and (cast($model_version as varchar) is null or model_version = $model_version)
+            and (
+                cast($pool as varchar[]) is null
+                or [provider, region, zone, instance_type] = $pool
+            )
     ),
     passed as (
         from stored
@@ -227,22 +232,34 @@ COUNTS = """
 
 
 NEWEST = """
-    select *
+    with newest as (
+        select provider, region, zone, instance_type, horizon_seconds, max(issued_at) as issued_at
+        from risk_forecast
+        where issued_at <= $now
+            and (cast($provider as varchar) is null or provider = $provider)
+            and (cast($regions as varchar[]) is null or list_contains($regions, region))
+            and (cast($zones as varchar[]) is null or list_contains($zones, zone))
+            and (
+                cast($types as varchar[]) is null
+                or list_bool_or(list_transform($types, lambda one: instance_type glob one))
+            )
+            and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
+        group by all
+    )
+    select risk_forecast.*
     from risk_forecast
-    where issued_at <= $now
-        and (cast($provider as varchar) is null or provider = $provider)
-        and (cast($regions as varchar[]) is null or list_contains($regions, region))
-        and (cast($zones as varchar[]) is null or list_contains($zones, zone))
-        and (
-            cast($types as varchar[]) is null
-            or list_bool_or(list_transform($types, lambda one: instance_type glob one))
-        )
-        and (cast($horizon_seconds as double) is null or horizon_seconds = $horizon_seconds)
+    join newest using (provider, region, zone, instance_type, horizon_seconds, issued_at)
     qualify row_number() over (
-        partition by provider, region, zone, instance_type, horizon_seconds
-        order by issued_at desc, model_version
+        partition by provider, region, zone, instance_type, horizon_seconds order by model_version
     ) = 1
     order by provider, region, instance_type, zone, horizon_seconds
+"""
+
+
+ISSUED = """
+    select count(*), max(issued_at)
+    from risk_forecast
+    where issued_at <= $now
 """
 
 
@@ -295,6 +312,15 @@ def newest_forecasts(
     )
 
 
+def forecasts_issued(warehouse: Warehouse, now: datetime) -> tuple[int, datetime | None]:
+    """How many forecasts there are, and when the last was issued: if neither changed, none did.
+
+    It costs far less than to read them.
+    """
+    ((count, last),) = warehouse.rows(ISSUED, {"now": now})
+    return count, last
+
+
 def resolved_forecasts(
     warehouse: Warehouse,
     now: datetime,
@@ -303,6 +329,7 @@ def resolved_forecasts(
     provider: str | None = None,
     horizon_seconds: float | None = None,
     model_version: str | None = None,
+    pool: Pool | None = None,
 ) -> pl.DataFrame:
     """The forecasts whose horizon has passed by ``now``, with what happened, by ``issued_at``.
 
@@ -321,6 +348,7 @@ def resolved_forecasts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": list(astuple(pool)) if pool else None,
         "longest_gap": LONGEST_GAP,
         "longest_notice": LONGEST_NOTICE,
         "clock_skew": CLOCK_SKEW,
@@ -344,5 +372,6 @@ def forecast_counts(
         "provider": provider,
         "horizon_seconds": horizon_seconds,
         "model_version": model_version,
+        "pool": None,
     }
     return ForecastCounts(*warehouse.rows(STORED + COUNTS, given)[0])

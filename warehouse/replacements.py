@@ -20,6 +20,11 @@ ENDS = ("done", "rolled_back", "overtaken", "failed")
 NONE = ""
 """The hand-over of what was done for none in particular: our taint lifted off a new node."""
 
+ASKED_BY = "asked_by"
+"""In the detail: the name of the key or user that asked for the hand-over."""
+ASKED_KEY = "asked_key"
+"""In the detail: what the request calls itself, so that asking again begins nothing new."""
+
 NEWEST = """
     from replacement
     qualify row_number() over (partition by replacement_id order by sequence desc) = 1
@@ -106,6 +111,7 @@ HISTORY = """
         group by replacement_id
         having max(changed_at) >= $since
             and (cast($node as varchar) is null or bool_or(node = $node))
+            and (cast($replacement_id as varchar) is null or replacement_id = $replacement_id)
     ),
     price as (
         select
@@ -135,7 +141,18 @@ TRANSITIONS = """
     from replacement
     where changed_at between $since and $now
         and (cast($node as varchar) is null or node = $node)
+        and (cast($replacement_id as varchar) is null or replacement_id = $replacement_id)
     order by changed_at, replacement_id, sequence
+"""
+
+ASKED = """
+    select replacement_id, node
+    from replacement
+    where sequence = 1
+        and json_extract_string(detail, $by_field) = $by
+        and json_extract_string(detail, $key_field) = $key
+    order by changed_at, replacement_id
+    limit 1
 """
 
 AUDIT = """
@@ -147,6 +164,9 @@ AUDIT = """
         using (replacement_id)
     where action.done_at between $since and $now
         and (cast($node as varchar) is null or hand_over.node = $node)
+        and (
+            cast($replacement_id as varchar) is null or action.replacement_id = $replacement_id
+        )
     order by action.done_at, action.replacement_id, action.sequence
 """
 
@@ -252,7 +272,12 @@ def note_done(warehouse: Warehouse, done: Sequence[Done]) -> None:
 
 
 def history(
-    warehouse: Warehouse, now: datetime, since: datetime, *, node: str | None = None
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime,
+    *,
+    node: str | None = None,
+    replacement_id: str | None = None,
 ) -> pl.DataFrame:
     """The hand-overs that changed between ``since`` and ``now``, the newest first.
 
@@ -262,28 +287,38 @@ def history(
     open; all UTC), overlap_seconds (in which both machines may have run; null if none),
     price_per_hour and currency (of the old machine's pool when it began; null if unknown).
     """
-    given = _asked(now, since, node) | {"ends": list(ENDS), "two": list(TWO)}
+    given = _asked(now, since, node, replacement_id) | {"ends": list(ENDS), "two": list(TWO)}
     return warehouse.ask(HISTORY, given)
 
 
 def transitions(
-    warehouse: Warehouse, now: datetime, since: datetime, *, node: str | None = None
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime,
+    *,
+    node: str | None = None,
+    replacement_id: str | None = None,
 ) -> pl.DataFrame:
     """Every transition between ``since`` and ``now``, by time.
 
     Columns: replacement_id, sequence, changed_at, state, node, mechanism, reason, detail.
     """
-    return warehouse.ask(TRANSITIONS, _asked(now, since, node))
+    return warehouse.ask(TRANSITIONS, _asked(now, since, node, replacement_id))
 
 
 def audit(
-    warehouse: Warehouse, now: datetime, since: datetime, *, node: str | None = None
+    warehouse: Warehouse,
+    now: datetime,
+    since: datetime,
+    *,
+    node: str | None = None,
+    replacement_id: str | None = None,
 ) -> pl.DataFrame:
     """All that was done to the cluster between ``since`` and ``now``, by time.
 
     Columns: done_at, replacement_id, sequence, node, action, subject, outcome, detail.
     """
-    return warehouse.ask(AUDIT, _asked(now, since, node))
+    return warehouse.ask(AUDIT, _asked(now, since, node, replacement_id))
 
 
 def said_of_machines(
@@ -314,8 +349,17 @@ def fates_of_machines(
     return taken, told
 
 
-def _asked(now: datetime, since: datetime, node: str | None) -> dict[str, Any]:
-    return {"now": now, "since": since, "node": node}
+def asked_before(warehouse: Warehouse, by: str, key: str) -> tuple[str, str] | None:
+    """Id and node of the hand-over that this one asked for with this key; None if there is none."""
+    given = {"by_field": f"$.{ASKED_BY}", "by": by, "key_field": f"$.{ASKED_KEY}", "key": key}
+    rows = warehouse.rows(ASKED, given)
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _asked(
+    now: datetime, since: datetime, node: str | None, replacement_id: str | None
+) -> dict[str, Any]:
+    return {"now": now, "since": since, "node": node, "replacement_id": replacement_id}
 
 
 def _is_open(warehouse: Warehouse, node: str) -> bool:

@@ -64,6 +64,23 @@ LATEST_RUNS = """
     left join good using (feed, scope)
     order by feed, scope
 """
+RUNS_OF = """
+    select
+        run_id::varchar as run_id, feed, scope, started_at, finished_at, outcome, rows_read,
+        rows_new, rows_rejected, error, retry_after_seconds
+    from feed_run
+    where feed = $feed
+        and started_at <= $now
+        and (cast($scope as varchar) is null or scope = $scope)
+        and (cast($outcome as varchar) is null or outcome = $outcome)
+        and (
+            cast($before_at as timestamptz) is null
+            or started_at < $before_at
+            or (started_at = $before_at and run_id::varchar > $before_id)
+        )
+    order by started_at desc, run_id::varchar
+    limit $limit
+"""
 PROGRESS = "select cursor, pages from feed_progress where feed = $feed and scope = $scope"
 NOTE_PROGRESS = """
     merge into feed_progress
@@ -148,6 +165,34 @@ def latest_runs(
     that was ok) and failures (runs that failed or were quarantined since the last good one).
     """
     return warehouse.ask(LATEST_RUNS, {"feed": feed, "scope": scope})
+
+
+def runs_of(
+    warehouse: Warehouse,
+    feed: str,
+    now: datetime,
+    *,
+    scope: str | None = None,
+    outcome: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int,
+) -> pl.DataFrame:
+    """The runs of one feed, the newest first; ``before`` is start and id of the last one known.
+
+    Columns: run_id, feed, scope, started_at, finished_at (null while it runs; both UTC), outcome,
+    rows_read, rows_new, rows_rejected, error and retry_after_seconds (null if there is none).
+    """
+    before_at, before_id = before or (None, None)
+    given = {
+        "feed": feed,
+        "now": now,
+        "scope": scope,
+        "outcome": outcome,
+        "before_at": before_at,
+        "before_id": before_id,
+        "limit": limit,
+    }
+    return warehouse.ask(RUNS_OF, given)
 
 
 def progress_of(warehouse: Warehouse, feed: str, scope: str) -> tuple[str | None, str]:

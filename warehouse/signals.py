@@ -8,6 +8,7 @@ import polars as pl
 from warehouse.prices import market_frame
 from warehouse.records import Pool, Signal
 from warehouse.store import Warehouse
+from warehouse.tables import POOL
 
 PAID = "spotcast.price_paid_share"
 """The spot price in force as a share of the on-demand price in force, both in one currency."""
@@ -18,30 +19,40 @@ MOVED = "spotcast.price_against_day_before"
 DAY = timedelta(days=1)
 
 NEWEST_SIGNALS = """
-    select signal.provider, signal.region, signal.zone, signal.instance_type,
-        least(greatest(signal.observed_at, last_seen.seen_at), $now) as known_at,
-        signal.definition, signal.value_low, signal.value_high, signal.source, signal.detail
-    from signal
+    with newest as (
+        select provider, region, zone, instance_type, definition, max(observed_at) as observed_at
+        from signal
+        where (
+                cast($definitions as varchar[]) is null
+                or list_contains($definitions, definition)
+            )
+            and observed_at <= $now
+            and (cast($provider as varchar) is null or provider = $provider)
+            and (cast($regions as varchar[]) is null or list_contains($regions, region))
+        group by all
+    ),
+    told as (
+        select signal.*
+        from signal
+        join newest using (provider, region, zone, instance_type, definition, observed_at)
+        qualify row_number() over (
+            partition by
+                signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
+            order by signal.source
+        ) = 1
+    )
+    select told.provider, told.region, told.zone, told.instance_type,
+        least(greatest(told.observed_at, last_seen.seen_at), $now) as known_at,
+        told.definition, told.value_low, told.value_high, told.source, told.detail
+    from told
     left join last_seen
-        on last_seen.feed = signal.source
-        and last_seen.provider = signal.provider
-        and last_seen.region = signal.region
-        and last_seen.zone = signal.zone
-        and last_seen.instance_type = signal.instance_type
-        and last_seen.fact = signal.definition
-    where (
-            cast($definitions as varchar[]) is null
-            or list_contains($definitions, signal.definition)
-        )
-        and signal.observed_at <= $now
-        and (cast($provider as varchar) is null or signal.provider = $provider)
-        and (cast($regions as varchar[]) is null or list_contains($regions, signal.region))
-    qualify row_number() over (
-        partition by
-            signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
-        order by signal.observed_at desc, signal.source
-    ) = 1
-    order by signal.provider, signal.region, signal.zone, signal.instance_type, signal.definition
+        on last_seen.feed = told.source
+        and last_seen.provider = told.provider
+        and last_seen.region = told.region
+        and last_seen.zone = told.zone
+        and last_seen.instance_type = told.instance_type
+        and last_seen.fact = told.definition
+    order by told.provider, told.region, told.zone, told.instance_type, told.definition
 """
 
 
@@ -57,7 +68,21 @@ def newest_signals(
 
     However old: ``observed_at`` is when the source last said so, for the caller to judge.
     """
-    rows = warehouse.rows(
+    return signals_in(
+        newest_signal_frame(warehouse, now, definitions, provider=provider, regions=regions)
+    )
+
+
+def newest_signal_frame(
+    warehouse: Warehouse,
+    now: datetime,
+    definitions: Sequence[str],
+    *,
+    provider: str | None = None,
+    regions: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """The same as one frame, one row per signal; ``known_at`` is when the source last said so."""
+    return warehouse.ask(
         NEWEST_SIGNALS,
         {
             "definitions": list(definitions),
@@ -66,7 +91,13 @@ def newest_signals(
             "regions": None if regions is None else list(regions),
         },
     )
-    return [Signal(Pool(*row[:4]), *row[4:]) for row in rows]
+
+
+def signals_in(frame: pl.DataFrame) -> list[Signal]:
+    """The rows of `newest_signal_frame` as records."""
+    columns = [frame[name].to_list() for name in frame.columns]
+    pools = map(Pool, *columns[: len(POOL)])
+    return list(map(Signal, pools, *columns[len(POOL) :]))
 
 
 SIGNALS_SINCE = """
@@ -111,8 +142,7 @@ def newest_signal_values(
 
     ``observed_at`` is when the source last said so.
     """
-    given = {"definitions": list(definitions), "now": now, "provider": provider, "regions": None}
-    found = warehouse.ask(NEWEST_SIGNALS, given)
+    found = newest_signal_frame(warehouse, now, definitions, provider=provider)
     return found.select(
         "provider",
         "region",

@@ -5,6 +5,7 @@ that is there already changes nothing) and atomic (inside `Warehouse.transaction
 is stored, and a kill leaves nothing).
 """
 
+import os
 import re
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -265,6 +266,9 @@ class SharedWarehouse:
     def __init__(self, warehouse: Warehouse) -> None:
         """``warehouse`` stays open, and its owner closes it."""
         self._warehouse = warehouse
+        # One core stays free for those who wait for an answer while a long query runs.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        warehouse.execute(f"set threads = {max(1, (cores or 1) - 1)}")
         self._turn = threading.RLock()
         self.writes = 0
         """How often somebody wrote: what was read at another count may be out of date."""

@@ -93,6 +93,10 @@ class OverlaySettings:
             raise ManifestError("weight", f"{self.weight} is not 1 to 10000")
 
 
+MOST_SHARE = 1e15
+"""Beyond it a premium has more digits than are counted in here."""
+
+
 def node_overlays(
     premiums: Sequence[Premium],
     settings: OverlaySettings,
@@ -177,7 +181,14 @@ def percent_of(share: float, band_share: float) -> Decimal:
     Band k is (1 + band_share)^k - 1, and below the first there are those of `FINE_PERCENT`. So the
     price with the premium is never below the expected cost, and above it by less than
     ``band_share`` and the tenth of a per cent that is written.
+
+    Raises:
+        ManifestError: the share is beyond any price.
     """
+    if share > MOST_SHARE:
+        raise ManifestError(
+            "premium", f"{share:.3g} times the price; ask with a lower cost of loss"
+        )
     least, step = Decimal(str(share)) * 100, 1 + Decimal(str(band_share))
     if least <= 0:
         return Decimal("0.0")

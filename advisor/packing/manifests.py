@@ -15,6 +15,7 @@ from advisor.packing.constraints import Reader
 from advisor.packing.errors import PodError
 from advisor.packing.pods import Pod, Workload
 from advisor.packing.quantities import amount
+from advisor.yaml_loader import KubernetesLoader
 
 TEMPLATES = {
     "Deployment": "replicas",
@@ -30,6 +31,9 @@ TEMPLATES = {
 FINISHED = frozenset({"Succeeded", "Failed"})
 
 Requests = dict[str, int]
+
+MOST = 2**53
+"""Of one resource, in its unit: 9 million million cores, 9 PB of memory."""
 
 
 def read_pods(text: str, source: str) -> Workload:
@@ -63,7 +67,7 @@ def read_pods(text: str, source: str) -> Workload:
 def _documents(text: str, source: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Each object with the name that errors call it by; lists are opened."""
     try:
-        found = list(yaml.load_all(text, Loader=_Loader))
+        found = list(yaml.load_all(text, Loader=KubernetesLoader))
     except yaml.YAMLError as error:
         raise PodError(source, "document", f"neither YAML nor JSON: {error}") from error
     for at, document in enumerate(found, 1):
@@ -91,16 +95,6 @@ def _opened(document: object, place: str) -> Iterable[tuple[str, Mapping[str, An
         raise PodError(place, "document", f"a manifest is wanted, not {str(document)[:40]!r}")
     for at, item in enumerate(items, 1):
         yield from _opened(item, f"{place} item {at}")
-
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc] # whichever this build of PyYAML has
-    """Reads as Kubernetes does: a timestamp is text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _labels(document: Mapping[str, Any]) -> dict[str, str]:
@@ -141,7 +135,7 @@ def _pod(document: Mapping[str, Any], reader: Reader) -> Pod | None:
         name=str(metadata.get("name") or metadata.get("generateName") or "unnamed"),
         namespace=str(metadata.get("namespace") or "default"),
         count=_count(document, kind, reader),
-        requests=pod_requests(spec, reader),
+        requests=_within_reach(pod_requests(spec, reader), reader),
         labels=_labels(document),
         node_selector=reader.node_selector(spec),
         node_affinity=reader.node_affinity(spec),
@@ -210,6 +204,14 @@ def pod_requests(spec: Mapping[str, Any], reader: Reader) -> Requests:
     asked.update(_amounts(whole, "spec.resources.requests", reader))
     overhead = reader.mapping(spec.get("overhead"), "spec.overhead")
     return _added(asked, _amounts(overhead, "spec.overhead", reader))
+
+
+def _within_reach(requests: Requests, reader: Reader) -> Requests:
+    """What a pod asks for, if hundreds of such pods can still be added up in 64 bits."""
+    for resource, asked in requests.items():
+        if asked > MOST:
+            raise reader.error(f"spec: {resource}", "more than any node could have")
+    return requests
 
 
 def _requests(container: object, reader: Reader) -> Requests:

@@ -144,7 +144,9 @@ def _seconds(text: str, *, never_is_none: bool) -> int | str | None:
 def _member(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
-    return repr(sorted((name, one) for name, one in value.items() if one not in {None, ""}))
+    # Compared one by one: a value of a file of somebody's may be a list, which no set takes.
+    said = ((name, one) for name, one in value.items() if one is not None and one != "")
+    return repr(sorted(said))
 
 
 def _requirement_change(key: str, old: list[Manifest], new: list[Manifest]) -> RequirementChange:

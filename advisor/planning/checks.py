@@ -42,7 +42,7 @@ def _check_requirement(one: Any, name: str) -> None:
     found = _mapping(one, f"NodePool {name}: a requirement")
     key, operator, values = found.get("key"), found.get("operator"), found.get("values") or []
     where = f"NodePool {name}: requirement {key}"
-    if not isinstance(key, str) or operator not in OPERATORS:
+    if not (isinstance(key, str) and isinstance(operator, str) and operator in OPERATORS):
         raise SnapshotError(f"{where}: {operator!r} is no operator of Karpenter")
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise SnapshotError(f"{where}: values is no list of text; quote numbers")

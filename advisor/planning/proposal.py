@@ -123,7 +123,10 @@ def _put(spec: dict[str, Any], path: Sequence[str], value: Any) -> None:
     """Set the field at ``path``; None takes it out."""
     holder = spec
     for name in path[:-1]:
-        holder = holder.setdefault(name, {})
+        if not isinstance(holder.get(name), dict):
+            # Fields stand in one of the two where the other has a plain value.
+            holder[name] = {}
+        holder = holder[name]
     if value is None:
         holder.pop(path[-1], None)
     else:

@@ -100,7 +100,8 @@ class Comparison:
 class Score:
     """The figures of one slice; ``provider`` or ``grade`` None stands for all of them.
 
-    ``rows`` have an outcome, ``censored_rows`` have none. Precision and recall are at the action
+    ``rows`` have an outcome, ``censored_rows`` have none. ``auc`` and ``ece`` (the calibration
+    error) are those of `advisor.risk.metrics`. Precision and recall are at the action
     threshold. What the rows cannot give is None.
     """
 
@@ -114,6 +115,8 @@ class Score:
     mean_probability: float | None
     log_loss: float | None
     brier: float | None
+    auc: float | None
+    ece: float | None
     comparison: Comparison
     precision: float | None
     recall: float | None
@@ -222,6 +225,8 @@ def _score(
         mean_probability=float(probability.mean()) if outcome.size else None,
         log_loss=_known(metrics.log_loss(outcome, probability)),
         brier=_known(metrics.brier(outcome, probability)),
+        auc=_known(metrics.auc(outcome, probability)),
+        ece=_known(metrics.ece(outcome, probability)),
         comparison=_comparison(told.drop_nulls("baseline_probability"), rng),
         precision=_known(precision),
         recall=_known(recall),

@@ -84,7 +84,8 @@ class Arguments:
 def arguments_of(container: Mapping[str, Any]) -> Arguments:
     """The arguments of a container: of its command, of ``args``, and of `ADDITIONAL`."""
     words = [*_words(container.get("command")), *_words(container.get("args"))]
-    for one in container.get("env") or ():
+    variables = container.get("env")
+    for one in variables if isinstance(variables, list) else ():
         if isinstance(one, Mapping) and one.get("name") == ADDITIONAL:
             words += _split(str(one.get("value") or ""))
     flags = _flags(words)

@@ -308,17 +308,19 @@ def check_placement(subject: Subject) -> Iterator[Finding]:
 
 def tolerates_gpus(pod: Manifest) -> bool:
     """Whether the pod bears a GPU node's taint."""
-    for one in pod.get("tolerations") or ():
-        if isinstance(one, Mapping) and one.get("key") in {None, "", NVIDIA}:
-            return True
-    return False
+    tolerations = pod.get("tolerations")
+    return any(
+        isinstance(one, Mapping) and (not one.get("key") or one["key"] == NVIDIA)
+        for one in (tolerations if isinstance(tolerations, list) else ())
+    )
 
 
 def _check_node_classes(subject: Subject) -> Iterator[Finding]:
     """ack-fluid (accelerated host directories) does not run on ContainerOS: help.aliyun.com."""
     has_fluid = subject.service.weights is Weights.FLUID or bool(subject.objects.datasets)
     for one in subject.objects.node_classes:
-        terms: Any = mapping_at(one, "spec").get("imageSelectorTerms") or ()
+        given: Any = mapping_at(one, "spec").get("imageSelectorTerms")
+        terms = given if isinstance(given, list) else []
         names = [str(term.get("alias") or "") for term in terms if isinstance(term, Mapping)]
         if any(name.partition("@")[0] == "ContainerOS" for name in names):
             yield subject.finding(

@@ -15,16 +15,14 @@ from advisor.planning.provenance import PREVIOUS, annotation
 from api.commands.plan import (
     PlanFormat,
     PlanOptions,
-    Snapshot,
-    Wanted,
     from_cluster,
-    plans_of,
     wanted_nodepools,
     write_plans,
 )
 from api.errors import EXIT_REFUSED, UsageError
 from api.options import with_fields
 from api.output import note
+from api.planning import Snapshot, Wanted, plans_of
 from api.wiring import utc_now
 
 
@@ -59,7 +57,7 @@ def apply_command(
             wanted = wanted_nodepools(options, context.obj)
             settings = options.plan_settings(context.obj.price_max_age)
         there = from_cluster(cluster, wanted)
-        plans = plans_of(wanted, there, settings)
+        plans = plans_of(wanted, there, settings, now=utc_now())
         write_plans(plans, PlanFormat.TEXT)
         if any(one.refusal for one in plans):
             raise typer.Exit(EXIT_REFUSED)
@@ -71,7 +69,9 @@ def apply_command(
         elif due:
             if not yes:
                 _ask()
-            _check_unchanged(plans, plans_of(wanted, from_cluster(cluster, wanted), settings))
+            _check_unchanged(
+                plans, plans_of(wanted, from_cluster(cluster, wanted), settings, now=utc_now())
+            )
             _write(cluster, due, is_forced=force_conflicts)
 
 

@@ -1,23 +1,15 @@
 """``spotcast buffer``: spare room that stands ready for replicas, as Karpenter or pods keep it."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from advisor.karpenter.buffer import Spare, capacity_buffer, pause_pods
-from advisor.karpenter.labels import provider_labels
+from advisor.karpenter.buffer import Spare
+from api.choices import tell
 from api.errors import UsageError
+from api.making import RoomKind, room_of
 from api.manifest_files import write_manifests
-from api.output import Manifest, note
-
-
-class Kind(StrEnum):
-    """How the room is kept."""
-
-    CAPACITY_BUFFER = "capacity-buffer"
-    PAUSE_PODS = "pause-pods"
-
+from api.output import Manifest
 
 Requests = Annotated[
     list[str] | None,
@@ -57,7 +49,7 @@ def buffer_command(
     replicas: Annotated[int, typer.Option(min=1, help="Replicas to keep room for.")] = 1,
     request: Requests = None,
     kind: Annotated[
-        Kind | None,
+        RoomKind | None,
         typer.Option(help="How; if not given, a CapacityBuffer where the provider has it."),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the objects.")] = "gpu-headroom",
@@ -77,24 +69,6 @@ def buffer_command(
         requests=requests_of(request) or {"nvidia.com/gpu": "1"},
         namespace=namespace,
     )
-    labels = provider_labels(provider)
-    chosen = kind or (Kind.CAPACITY_BUFFER if labels.has_capacity_buffer else Kind.PAUSE_PODS)
-    if chosen is Kind.CAPACITY_BUFFER:
-        write_manifests(capacity_buffer(provider, spare), output)
-        note(
-            "A CapacityBuffer needs Karpenter 1.14 and its gate CapacityBuffer (alpha). It keeps "
-            "nodes from going as empty, and from nothing else."
-        )
-    else:
-        write_manifests(pause_pods(spare), output)
-        if kind is None:
-            note(f"Karpenter for {provider} has no CapacityBuffer: pause pods do the same.")
-        note(
-            "Pause pods yield to any pod of priority 0 or more; pods of a lower priority than "
-            "-10 get no place from them."
-        )
-    asked = ", ".join(f"{amount} {resource}" for resource, amount in spare.requests.items())
-    note(
-        f"Keeps {replicas} x {asked} free in {', '.join(nodepool)}: machines that are paid for "
-        "while they wait, and are interrupted like any other of their pool."
-    )
+    made = room_of(provider, spare, kind)
+    write_manifests(made.documents, output)
+    tell(made.notes)

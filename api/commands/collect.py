@@ -14,7 +14,7 @@ from api.errors import EXIT_FAILED, UsageError
 from api.options import FeedChoice, Output, with_fields
 from api.output import Column, Format, note, write
 from api.settings import Settings
-from api.wiring import collect, live_connections, replay_connections
+from api.wiring import collect, lacking, live_connections, replay_connections
 from collector.provider import Feed, Provider, providers
 from collector.run import FeedReport
 from collector.watchlist import Watchlist, read_watchlist
@@ -148,12 +148,6 @@ def is_ready(
     if missing and not named and tells:
         note(f"{feed.name}: not set up ({'; '.join(missing)})")
     return named or not missing
-
-
-def lacking(provider: Provider, feed: Feed, settings: Settings) -> list[str]:
-    """What a user must still set before the feed can be asked, in words."""
-    account = provider.missing(settings.environ) if feed.needs_account else []
-    return [*account, *feed.missing(settings.environ)]
 
 
 def _row(report: FeedReport) -> dict[str, object]:

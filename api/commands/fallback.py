@@ -1,6 +1,5 @@
 """``spotcast return``: whether a workload on demand should go back to spot now, or leave it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,15 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor import Ranked
-from advisor.fallback import Decision, FallbackSettings, SpotOffer, Stay, decide
-from api.answers import BASIS_NOTES
-from api.choices import Choice, end_if_stale
-from api.errors import UsageError
+from advisor.fallback import FallbackSettings, Stay
+from api.choices import end_if_stale, tell
 from api.options import Output, moment, span, with_fields
-from api.output import Column, Format, note, write
+from api.output import Column, Format, write
 from api.renderings import RenderOptions
-from warehouse.records import REGIONAL, CapacityType
+from api.return_rows import return_of
+from warehouse.records import CapacityType
 
 
 class Place(StrEnum):
@@ -120,68 +117,19 @@ def return_command(
     quiet time. Of a workload on spot (--on spot, filtered to its pool) it says whether to leave.
     """
     choice = options.choice(context.obj)
-    now = choice.answer.now
-    listed = _listed(choice.ranked) if on_demand_price is None else on_demand_price
-    offers = [_offer(one, choice, listed, capacity) for one in choice.ranked]
-    stay = Stay(
-        CapacityType(on.value),
-        _past(since, now, "--since"),
-        None if lost is None else _past(lost, now, "--lost"),
-        tuple(_past(moment(one), now, "--moved") for one in moved or ()),
+    stay = Stay(CapacityType(on.value), since, lost, tuple(moment(one) for one in moved or ()))
+    made = return_of(
+        choice,
+        stay,
+        options.fallback_settings(),
+        on_demand_price=on_demand_price,
+        capacity=capacity,
     )
-    decision = decide(stay, offers, now, options.fallback_settings())
-    about = {"now": now, "is_stale": choice.is_stale, "risk_basis": choice.answer.risk_basis}
-    shown = decision.offer or offers[0]
-    write(output, COLUMNS, [_row(decision, shown)], name="decisions", about=about)
-    note(f"{decision.reason[0].upper()}{decision.reason[1:]}.")
-    note(BASIS_NOTES[choice.answer.risk_basis])
-    if on_demand_price is None and listed is not None:
-        note(f"On demand: {listed:.4f} USD an hour, the lowest list price of these machines.")
-    for text in choice.answer.notes:
-        note(text)
-    end_if_stale(choice)
-
-
-def _listed(ranked: Sequence[Ranked]) -> float | None:
-    """What the workload can be had for on demand; None if no list price is known."""
-    known = (one.offering.on_demand_usd_per_hour for one in ranked)
-    return min((usd for usd in known if usd is not None), default=None)
-
-
-def _offer(
-    one: Ranked,
-    choice: Choice,
-    listed: float | None,
-    capacity: bool | None,  # noqa: FBT001 - unknown is a third answer
-) -> SpotOffer:
-    pool = one.offering.pool
-    place = pool.region if pool.zone == REGIONAL else pool.zone
-    return SpotOffer(
-        name=f"{pool.instance_type} in {place}",
-        cost_low_usd_per_hour=one.cost_low_usd_per_hour,
-        cost_usd_per_hour=one.cost_usd_per_hour,
-        cost_high_usd_per_hour=one.cost_high_usd_per_hour,
-        on_demand_usd_per_hour=listed,
-        is_stale=choice.answer.is_stale(one),
-        is_obtainable=capacity,
-    )
-
-
-def _row(decision: Decision, shown: SpotOffer) -> dict[str, Any]:
-    return {
-        "decision": "move" if decision.is_move else "stay",
-        "capacity_type": decision.capacity_type.value,
-        "pool": shown.name,
-        "cost_low_usd_per_hour": shown.cost_low_usd_per_hour,
-        "cost_usd_per_hour": shown.cost_usd_per_hour,
-        "cost_high_usd_per_hour": shown.cost_high_usd_per_hour,
-        "on_demand_usd_per_hour": shown.on_demand_usd_per_hour,
-        "ask_again_at": decision.ask_again_at,
-        "reason": decision.reason,
+    about = {
+        "now": choice.answer.now,
+        "is_stale": choice.is_stale,
+        "risk_basis": choice.answer.risk_basis,
     }
-
-
-def _past(time: datetime, now: datetime, option: str) -> datetime:
-    if time > now:
-        raise UsageError(f"{option} {time:%Y-%m-%d %H:%M}Z is in the future")
-    return time
+    write(output, COLUMNS, [made.row], name="decisions", about=about)
+    tell(made.notes)
+    end_if_stale(choice)

@@ -2,34 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
 import typer
 
-from api.commands.collect import is_ready, watchlist_of
+from api.commands.collect import watchlist_of
 from api.errors import EXIT_STALE, UsageError
+from api.feed_rows import feed_rows
 from api.options import Output
 from api.options import Warehouse as WarehouseOption
 from api.options import Watchlist as WatchlistOption
 from api.output import Column, Format, note, write
-from api.scheduler import last_run
 from api.settings import Settings
-from api.units import age_text
-from api.wiring import quarantine_of, scopes, utc_now
-from collector.cadence import next_run
-from collector.provider import Feed, providers
+from api.wiring import quarantine_of, utc_now
+from collector.provider import providers
 from collector.quarantine import Held
 from collector.run import append
 from warehouse.records import RunOutcome
 from warehouse.runs import RunResult, begin_run, finish_run, latest_runs
 from warehouse.store import Warehouse
 from warehouse.tables import Table
-
-LATE_BY = 2
-"""A feed is late once it has had no good run for this many cadences."""
 
 FEED_COLUMNS = (
     Column("feed", "FEED"),
@@ -67,55 +61,12 @@ def feeds_command(
     wanted = watchlist_of(settings, watchlist, known)
     now = utc_now()
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
-        runs = {(row["feed"], row["scope"]): row for row in latest_runs(store).to_dicts()}
-    rows = []
-    for provider in known.values():
-        for feed in provider.feeds:
-            told = [scope for name, scope in runs if name == feed.name]
-            is_on = wanted.wants(feed) and is_ready(provider, feed, settings, tells=False)
-            planned = scopes(provider, feed, wanted) if is_on else ()
-            rows += [
-                _feed_row(
-                    feed, scope, runs.get((feed.name, scope)), now, is_planned=scope in planned
-                )
-                for scope in dict.fromkeys([*planned, *told])
-            ]
+        runs = latest_runs(store).to_dicts()
+    rows = feed_rows(known, wanted, settings, runs, now)
     write(output, FEED_COLUMNS, rows, name="feeds", about={"as_of": now})
     if any(row["is_late"] for row in rows):
         note("A feed is late: is `spotcast watch` running?")
         raise typer.Exit(EXIT_STALE)
-
-
-def _feed_row(
-    feed: Feed, scope: str, run: dict[str, Any] | None, now: datetime, *, is_planned: bool
-) -> dict[str, object]:
-    """One line; nothing plans a feed that is off, not set up or not watched."""
-    due = next_run(feed.cadence, last_run(run) if run else None, now) if is_planned else None
-    good = run["last_good_at"] if run else None
-    age = (now - good).total_seconds() if good else None
-    is_late = due is not None and age is not None and age > LATE_BY * feed.cadence.total_seconds()
-    state = run["outcome"] if run else "never read"
-    return {
-        "feed": feed.name,
-        "scope": scope,
-        "state": "late" if is_late and state in {"ok", "unchanged"} else state,
-        "is_late": is_late,
-        "last_run_at": run["started_at"] if run else None,
-        "last_good_at": good,
-        "last_good_age_seconds": age,
-        "last_good": "never" if age is None else f"{age_text(timedelta(seconds=age))} ago",
-        "last_good_rows": run["last_good_rows"] if run else None,
-        "next_run_at": due,
-        "next_run": _due_text(due, now),
-        "failures": run["failures"] if run else 0,
-        "error": (run["error"] or "") if run else "",
-    }
-
-
-def _due_text(due: datetime | None, now: datetime) -> str:
-    if due is None:
-        return "not planned"
-    return f"in {age_text(due - now)}" if due > now else f"{age_text(now - due)} overdue"
 
 
 class Verdict(StrEnum):

@@ -1,14 +1,13 @@
 """``spotcast gpus``: GPU models side by side, and the cheapest way to each, on any cloud."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from advisor import Ranked, Work
-from advisor.gpus import MODELS, GpuModel, model_of, throughput
-from api.answers import BASIS_NOTES, Answer, ask
+from api.answers import BASIS_NOTES, ask
 from api.commands.market import warn_stale
 from api.errors import EXIT_STALE
+from api.gpu_rows import gpu_rows
 from api.options import Output, Workload, with_workload
 from api.output import Column, Format, note, write
 
@@ -51,85 +50,11 @@ def gpus_command(
     measure your own load.
     """
     answer = ask(context.obj, workload, workload.demand())
-    best = _best(answer)
-    rows = [_row(model, one) for (model, _), one in best.items()]
-    if every:
-        had = {model for model, _ in best}
-        rows += [_row(model, None) for model in MODELS if model not in had]
-    rows.sort(key=_order)
-    write(output, COLUMNS, rows, name="gpus", about={"risk_basis": answer.risk_basis})
+    made = gpu_rows(answer, every=every)
+    write(output, COLUMNS, made.rows, name="gpus", about={"risk_basis": answer.risk_basis})
     note(BASIS_NOTES[answer.risk_basis])
-    unlisted = {
-        one.instance_type.gpu_name
-        for one in answer.ranking.ranked.offerings
-        if one.instance_type.gpu_count and model_of(one.instance_type) is None
-    }
-    if unlisted:
-        names = ", ".join(sorted(name or "unnamed" for name in unlisted))
-        note(
-            f"Not compared, as no data sheet of theirs is known here (or they are slices): {names}."
-        )
-    shown = list(best.values())
-    if any(answer.is_stale(one) for one in shown):
-        warn_stale(shown, answer)
+    for text in made.notes:
+        note(text)
+    if any(answer.is_stale(one) for one in made.shown):
+        warn_stale(made.shown, answer)
         raise typer.Exit(EXIT_STALE)
-
-
-def _best(answer: Answer) -> dict[tuple[GpuModel, str], Ranked]:
-    """Of each model and cloud the offering of least cost per GPU; a known risk goes first."""
-    best: dict[tuple[GpuModel, str], Ranked] = {}
-    for one in answer.ranking.ranked:
-        model = model_of(one.offering.instance_type)
-        if model is None or one.offering.usd_per_hour is None:
-            continue
-        key = (model, one.offering.pool.provider)
-        if key not in best or _per_gpu(one) < _per_gpu(best[key]):
-            best[key] = one
-    return best
-
-
-def _per_gpu(one: Ranked) -> tuple[bool, float]:
-    """Whether the risk is unknown, and the expected cost per GPU and hour, else the price."""
-    cost = one.cost_usd_per_hour
-    usd = (one.offering.usd_per_hour or 0.0) if cost is None else cost
-    return cost is None, usd / one.offering.instance_type.gpu_count
-
-
-def _order(row: dict[str, Any]) -> tuple[bool, float, str]:
-    """By what is known: the expected cost or else the price, each per GPU."""
-    shown = row["cost_usd_per_gpu_hour"] or row["usd_per_gpu_hour"]
-    return shown is None, shown or 0.0, row["model"]
-
-
-def _row(model: GpuModel, one: Ranked | None) -> dict[str, Any]:
-    shape = None if one is None else one.offering.instance_type
-    cost = None if one is None else one.cost_usd_per_hour
-    usd = None if one is None else one.offering.usd_per_hour
-
-    def per(work: Work) -> float | None:
-        amount = None if shape is None else throughput(shape, work)
-        return None if cost is None or not amount else 1000 * cost / amount
-
-    return {
-        "model": model.name,
-        "provider": None if one is None else one.offering.pool.provider,
-        "memory_gb": model.memory_gb,
-        "architecture": model.architecture.name,
-        "formats": " ".join(sorted(model.architecture.formats)),
-        "tflops": model.tflops,
-        "bandwidth_gb_per_s": model.bandwidth_gb_per_s,
-        "nvlink_gb_per_s": model.nvlink_gb_per_s,
-        "usd_per_gpu_hour": None if usd is None or shape is None else usd / shape.gpu_count,
-        "cost_usd_per_gpu_hour": None if cost is None or shape is None else cost / shape.gpu_count,
-        "cost_usd_per_pflops_hour": per(Work.COMPUTE),
-        "cost_usd_per_tb_s_hour": per(Work.BANDWIDTH),
-        "instance_type": None if shape is None else shape.instance_type,
-        "cheapest": None if one is None else _place(one),
-        "source": model.source,
-    }
-
-
-def _place(one: Ranked) -> str:
-    pool = one.offering.pool
-    where = pool.region if pool.zone == "*" else pool.zone
-    return f"{pool.instance_type} in {where}"

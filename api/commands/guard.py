@@ -185,9 +185,12 @@ def _meter(port: int | None, address: str, stack: ExitStack) -> Meter | None:
 
 def book_of(path: Path, mode: Mode, settings: GuardSettings) -> Book:
     """The warehouse; where nothing is noted, nothing of it can be written either."""
-    return Book(
-        _taken(path, mode), lambda cloud: settings.lead_time(cloud).horizon, settings.cool_down
-    )
+    return book_on(_taken(path, mode), settings)
+
+
+def book_on(take: Lease, settings: GuardSettings) -> Book:
+    """The same of a warehouse that ``take`` gives."""
+    return Book(take, lambda cloud: settings.lead_time(cloud).horizon, settings.cool_down)
 
 
 def places_of(path: Path, mode: Mode, settings: Settings, judged: GuardSettings) -> PlaceFinder:

@@ -2,23 +2,31 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from advisor.demand import Demand
 from advisor.karpenter.manifests import to_yaml
-from advisor.serving.kserve_demand import ServiceDemand, sensible_context
-from advisor.serving.kserve_finding import Finding, Severity, Subject
+from advisor.serving.kserve_demand import sensible_context
+from advisor.serving.kserve_finding import Severity, Subject
 from advisor.serving.kserve_patch import Baseline, baseline
 from advisor.serving.patching import json_patch, merge_patch
-from advisor.serving.service import Service
+from api.choices import tell
 from api.errors import EXIT_FAILED, UsageError
 from api.options import with_fields
 from api.output import Column, Format, note, write
+from api.serving import (
+    check_notes,
+    demand_document,
+    demand_file,
+    finding_row,
+    unknown_notes,
+    value_text,
+    working_rows,
+)
 from api.serving_options import CheckOptions, ServingOptions
 
 kserve_app = typer.Typer(
@@ -38,13 +46,9 @@ FINDINGS = (
 )
 
 
-def _value(value: Any) -> str:
-    return f"{value:,.6g}".replace(",", "") if isinstance(value, float) else str(value)
-
-
 WORKINGS = (
     Column("name", "ITEM"),
-    Column("value", "VALUE", _value, is_right=True),
+    Column("value", "VALUE", value_text, is_right=True),
     Column("unit", "UNIT"),
     Column("is_guess", "GUESS", lambda one: "guess" if one else ""),
     Column("source", "FROM"),
@@ -84,52 +88,11 @@ def check_command(
     judged = [options.judged(one, around) for one in options.services(objects)]
     found = [one for _, several in judged for one in several]
     about = {"services": [one.service.title for one, _ in judged]}
-    write(output, FINDINGS, [_finding(one) for one in found], name="findings", about=about)
+    write(output, FINDINGS, [finding_row(one) for one in found], name="findings", about=about)
     for subject, several in judged:
-        _tell_check(subject, several)
+        tell(check_notes(subject, several))
     if any(one.severity is Severity.ERROR for one in found):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _finding(one: Finding) -> dict[str, Any]:
-    return {
-        "severity": one.severity.value,
-        "id": one.id,
-        "service": one.service,
-        "place": one.place,
-        "why": one.why,
-        "fix": one.fix,
-        "is_mended": one.is_mended,
-    }
-
-
-def _tell_check(subject: Subject, found: Sequence[Finding]) -> None:
-    service = subject.service
-    counts = [
-        f"{many} {kind.value}"
-        for kind in Severity
-        if (many := sum(one.severity is kind for one in found))
-    ]
-    note(f"{service.title}: {', '.join(counts) or 'nothing to mend'}.")
-    _tell_unknown(service, subject.need)
-    if subject.provider is None:
-        note("The cloud is not known: --provider tells how much notice there is.")
-
-
-def _tell_unknown(service: Service, need: ServiceDemand) -> None:
-    for text in service.unknown:
-        note(f"{service.title}: {text}.")
-    if need.model is None:
-        note(
-            f"{service.title}: the model's size is not known, and what follows of it was not "
-            "checked: give --index, --parameters or --weights."
-        )
-    elif need.model.is_guess:
-        note(
-            f"{service.title}: the model's size is {need.model.source}: "
-            f"{need.model.weights_gb:.3g} GB is a guess until --index, --parameters or --weights "
-            "says it."
-        )
 
 
 @kserve_app.command("demand")
@@ -150,47 +113,14 @@ def demand_command(
     if output is Format.YAML:
         need = options.demand(options.one_service(objects))
         sys.stdout.write(demand_file(need))
-        _tell_unknown(need.service, need)
+        tell(unknown_notes(need.service, need))
         return
     needs = [options.demand(one) for one in options.services(objects)]
-    rows = [
-        {
-            "name": one.name,
-            "value": one.value,
-            "unit": one.unit,
-            "is_guess": one.is_guess,
-            "source": one.source,
-            "service": need.service.title,
-        }
-        for need in needs
-        for one in need.workings
-    ]
-    about = {"demands": {one.service.title: _demand(one.demand) for one in needs}}
+    rows = [row for need in needs for row in working_rows(need)]
+    about = {"demands": {one.service.title: demand_document(one.demand) for one in needs}}
     write(output, WORKINGS, rows, name="workings", about=about)
     for need in needs:
-        _tell_unknown(need.service, need)
-
-
-def demand_file(need: ServiceDemand) -> str:
-    """The demand as `rank --demand` reads it, its workings as comments."""
-    lines = [f"# What one machine of {need.service.title} must have."]
-    for one in need.workings:
-        value = "unknown" if one.value is None else _value(one.value)
-        guess = " (guess)" if one.is_guess else ""
-        unit = f" {one.unit}" if one.unit else ""
-        lines.append(f"# {one.name}: {value}{unit}{guess}; {one.source}")
-    return "\n".join([*lines, to_yaml([{"demand": _demand(need.demand)}])])
-
-
-def _demand(demand: Demand) -> dict[str, Any]:
-    """The fields that ask for something, as `advisor.demand_file` calls them."""
-    found: dict[str, Any] = {}
-    for one in fields(Demand):
-        value = getattr(demand, one.name)
-        if value != one.default or one.name in {"gpus", "count"}:
-            is_size = one.name.endswith("_gib")
-            found[one.name.removesuffix("_gib")] = f"{value:g} GiB" if is_size else value
-    return {key: value for key, value in found.items() if value is not None}
+        tell(unknown_notes(need.service, need))
 
 
 @kserve_app.command("patch")
@@ -255,7 +185,7 @@ def _applicable(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tell_patch(subject: Subject, made: Baseline) -> None:
     service = subject.service
-    _tell_unknown(service, subject.need)
+    tell(unknown_notes(service, subject.need))
     where = f" -n {service.namespace}" if service.namespace else ""
     plural = "llminferenceservice" if service.is_llm else "inferenceservice"
     if merge_patch(made.before, made.mended):

@@ -18,10 +18,9 @@ from advisor.lead_time_choices import ASKED, PULLS, Choice, choices
 from advisor.lead_time_learning import REMEMBERED
 from advisor.lead_time_terms import IMAGE_GB, Start
 from advisor.replacement.settings import DRAIN
-from advisor.risk.horizons import HORIZONS_MINUTES
 from advisor.units import GB_PER_GIB
-from api.commands.lead_time_rows import COLUMNS, choice_rows, guard_options
 from api.errors import UsageError
+from api.lead_time_rows import COLUMNS, choice_rows, far_notes, guard_options
 from api.options import (
     DemandFile,
     Kubeconfig,
@@ -36,14 +35,11 @@ from api.options import (
 from api.options import Warehouse as WarehouseOption
 from api.output import Format, note, write
 from api.settings import Settings
-from api.units import age_text
 from api.wiring import utc_now
 from warehouse.records import StartDuration
 from warehouse.starts import starts_since, store_starts
 from warehouse.store import Warehouse
 
-LONGEST = timedelta(minutes=max(HORIZONS_MINUTES))
-"""As far as forecasts reach."""
 MODELS_NAMED = 3
 """Models that a note names, at most."""
 
@@ -249,12 +245,8 @@ def _tell(options: LeadTimeOptions, starts: Sequence[Start], found: Sequence[Cho
     lacking = [one.provider for one in starts if not usual & {*PULLS[one.provider]}]
     if options.image_pull is not ImagePull.EAGER and lacking:
         note(f"{', '.join(lacking)}: offers no {options.image_pull} pulls; assumed as elsewhere.")
-    far = [one for one in found if one.name == ASKED and one.lead.horizon > LONGEST]
-    for one in far:
-        note(
-            f"{one.start.provider}: {age_text(one.lead.horizon)} must be foreseen, and forecasts "
-            f"reach {age_text(LONGEST)}: shorten the start, or keep spare machines."
-        )
+    for text in far_notes(found):
+        note(text)
 
 
 def _tell_learned(

@@ -8,7 +8,7 @@ import typer
 
 from advisor import Ranked
 from advisor.explain import explanation
-from api.answers import BASIS_NOTES, Answer, ask
+from api.answers import BASIS_NOTES, Answer, ask, stale_note
 from api.errors import EXIT_STALE
 from api.offering_rows import Sort, ordered, row_of
 from api.options import Filters, Limit, Output, Workload, with_filters, with_workload
@@ -91,12 +91,7 @@ def show(answer: Answer, columns: Sequence[Column], sort: Sort, limit: int, form
 
 def warn_stale(shown: Sequence[Ranked], answer: Answer) -> None:
     """Say how old the data is."""
-    price = answer.now - max(one.offering.price_observed_at for one in shown)
-    text = f"STALE: the newest price shown is {age_text(price)} old"
-    risks = [one.hazard.observed_at for one in shown if one.hazard]
-    if risks:
-        text += f", the newest risk {age_text(answer.now - max(risks))}"
-    note(f"{text}. `spotcast collect` reads the market anew.")
+    note(stale_note(shown, answer))
 
 
 @with_filters

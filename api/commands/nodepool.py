@@ -6,21 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from advisor.karpenter.budgets import CAUTIOUS_BUDGETS, budget
-from advisor.karpenter.labels import WARM_WHEN
 from advisor.karpenter.nodeclass import finds_network_by_tag
 from advisor.karpenter.nodeclass import node_class as render_node_class
 from advisor.karpenter.nodepool import NodePoolSettings
-from advisor.karpenter.nodepools import nodepools
-from advisor.karpenter.requirements import cross_product_extras
-from advisor.karpenter.traps import hyperdisk_types, traps
-from advisor.offerings import on_demand
-from advisor.serving.awaited import awaited
-from api.choices import Choice, ChoiceOptions, end_if_stale, explain, explain_extras
-from api.errors import UsageError
+from advisor.karpenter.traps import hyperdisk_types
+from api.choices import Choice, ChoiceOptions, end_if_stale, notes_of, tell
+from api.making import NodePoolWishes, nodepools_of
 from api.manifest_files import write_manifests
 from api.options import with_fields
 from api.output import Manifest, note
-from warehouse.records import CapacityType, Offering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,37 +96,17 @@ class NodePoolOptions(ChoiceOptions):
             warming_taint=self.warming_taint,
         )
 
-    def warmth(self) -> dict[str, str]:
-        """The annotation that says what new nodes wait for; on the NodePool, so nothing drifts.
+    def wishes(self) -> NodePoolWishes:
+        """The same as the makers take it.
 
         Raises:
-            UsageError: nothing would wait, as the nodes have no warming taint.
-            ManifestError: a cache is written in another form.
+            ManifestError: a value is none that Kubernetes would take.
         """
-        if not self.warm_when:
-            return {}
-        if not self.warming_taint:
-            raise UsageError("--warm-when is for nodes that wait: give --warming-taint as well")
-        return {WARM_WHEN: ",".join(map(str, awaited(",".join(self.warm_when))))}
-
-    def offered(self, choice: Choice) -> list[Offering]:
-        """The choice, and with ``--with-on-demand`` the same machines on demand behind it."""
-        chosen = choice.offerings
-        twins = [twin for one in chosen if (twin := on_demand(one))] if self.with_on_demand else []
-        return chosen + twins
-
-    def nodepools(self, choice: Choice) -> list[dict[str, Any]]:
-        """The NodePools of the choice.
-
-        Raises:
-            ManifestError: they cannot be written.
-        """
-        return nodepools(
-            self.offered(choice),
-            self.settings(),
-            choice.annotations() | self.warmth(),
+        return NodePoolWishes(
+            settings=self.settings(),
             per_zone=self.per_zone,
-            with_fallback=self.with_on_demand,
+            with_on_demand=self.with_on_demand,
+            warm_when=self.warm_when or (),
         )
 
 
@@ -160,13 +134,12 @@ def nodepool_command(
     taking a type out of the list replaces the nodes that run on it.
     """
     choice = options.choice(context.obj)
-    manifests = options.nodepools(choice)
-    count = len(manifests)
+    made = nodepools_of(choice, options.wishes())
+    manifests = list(made.documents)
     if cluster is not None or with_node_class or role is not None:
         manifests.append(_node_class(options, choice, cluster, role))
     write_manifests(manifests, output)
-    explain(choice)
-    _explain_nodepools(options, choice, count)
+    tell([*notes_of(choice), *made.notes])
     end_if_stale(choice)
 
 
@@ -186,28 +159,3 @@ def _node_class(
         role=role,
         disk="hyperdisk-balanced" if all_hyperdisk else None,
     )
-
-
-def _explain_nodepools(options: NodePoolOptions, choice: Choice, count: int) -> None:
-    chosen = choice.offerings
-    for text in traps(chosen, gpu_limit=options.gpu_limit):
-        note(text)
-    if not options.per_zone:
-        explain_extras(
-            [f"{pool.instance_type} in {pool.zone}" for pool in cross_product_extras(chosen)]
-        )
-    if count > 1 and options.gpu_limit is not None:
-        note(f"Each of the {count} NodePools has the limit of {options.gpu_limit} GPUs for itself.")
-    if options.with_on_demand:
-        listed = sum(one.capacity_type is CapacityType.ON_DEMAND for one in options.offered(choice))
-        if listed < len(chosen):
-            note(
-                f"{len(chosen) - listed} of {len(chosen)} pools have no known price on demand and "
-                "are not in the fallback."
-            )
-    if options.warming_taint:
-        note(
-            "Nodes start with the taint spotcast.io/warming: until something takes it away, as "
-            "`spotcast guard --mode act` does, nothing is scheduled on them. Switching it on "
-            "replaces the nodes that run."
-        )

@@ -7,17 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.replacement.deciding import Plan
-from advisor.replacement.records import Evidence, GuardedNode, HandOver, PoolRisk, Snapshot
 from advisor.replacement.settings import GuardSettings
 from api.commands.guard import book_of, places_of
 from api.commands.plan import read_manifests
-from api.guard_book import Facts
 from api.guard_file import look_at_file
 from api.guard_options import GuardOptions
-from api.guard_places import PlaceFinder
 from api.guard_report import Mode
 from api.guard_risks import joined
+from api.node_rows import node_rows
 from api.options import Output, with_fields
 from api.output import Column, Format, note, write
 from api.settings import Settings
@@ -85,60 +82,6 @@ def nodes_command(
             f"{unknown} of {len(rows)} nodes are spot machines of unknown risk, which is no low "
             "risk: `spotcast forecast` makes forecasts."
         )
-
-
-def node_rows(
-    there: Snapshot, facts: Facts, evidence: list[Evidence], places: PlaceFinder
-) -> list[dict[str, Any]]:
-    """One row per node, by name; a value that is unknown is None."""
-    plan = places.decide(there, facts, evidence, [*facts.running, *facts.recent])
-    verdicts = _verdicts(plan, facts.running)
-    return [
-        _row(there.nodes[name], there, facts, places.judged) | verdicts.get(name, {})
-        for name in sorted(there.nodes)
-    ]
-
-
-def _verdicts(plan: Plan, running: list[HandOver]) -> dict[str, dict[str, str]]:
-    found = {one.node: {"verdict": "keep", "reason": one.reason} for one in plan.kept}
-    for one in plan.decisions:
-        found[one.node] = {"verdict": f"replace by {one.mechanism}", "reason": one.reason}
-    for open_one in running:
-        found[open_one.node] = {"verdict": open_one.state.value, "reason": open_one.reason}
-    return found
-
-
-def _row(
-    node: GuardedNode, there: Snapshot, facts: Facts, settings: GuardSettings
-) -> dict[str, Any]:
-    pool = node.pool
-    risk: PoolRisk | None = facts.risks.get(pool) if pool else None
-    lead = settings.lead_time(pool.provider) if pool else None
-    age = there.taken_at - node.launched_at if node.launched_at else None
-    blocking = {
-        f"{pdb.namespace}/{pdb.name}" for pod in node.pods for pdb in pod.budgets if not pdb.allowed
-    }
-    return {
-        "node": node.name,
-        "nodepool": node.nodepool,
-        "provider": pool and pool.provider,
-        "region": pool and pool.region,
-        "zone": pool and pool.zone,
-        "instance_type": pool and pool.instance_type,
-        "is_spot": node.is_spot,
-        "age_seconds": age and age.total_seconds(),
-        "probability": risk and risk.probability,
-        "probability_low": risk and risk.low,
-        "probability_high": risk and risk.high,
-        "may_act": risk and risk.may_act,
-        "is_stale": risk and risk.is_stale,
-        "horizon_seconds": lead and lead.horizon.total_seconds(),
-        "lead_time_seconds": lead and (lead.serving + lead.drain).total_seconds(),
-        "pods": len(node.pods),
-        "blocked_by": sorted(blocking),
-        "verdict": "keep",
-        "reason": None,
-    }
 
 
 def _shown(rows: list[dict[str, Any]], output: Format) -> list[dict[str, Any]]:

@@ -8,40 +8,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from advisor import Ranked
-from advisor.packing import (
-    Costs,
-    Node,
-    NodeSettings,
-    Packing,
-    PackingSettings,
-    Taint,
-    Unplaced,
-    Workload,
-    pack,
-    read_pods,
-    smallest_machine,
-    utilisation,
-    wasted_usd_per_hour,
-)
-from advisor.packing.fit import NodeKind
-from advisor.packing.refusals import amount_text
-from api.answers import BASIS_NOTES, NO_RISK, Answer, ask
+from advisor.packing import NodeSettings, PackingSettings, Workload, read_pods
+from api.answers import ask
+from api.choices import tell
 from api.commands.market import warn_stale
 from api.errors import EXIT_FAILED, EXIT_STALE, UsageError
 from api.options import Output, with_fields
 from api.options import Workload as WorkloadOptions
-from api.output import Column, Format, note, write
-from warehouse.records import CapacityType, Pool
-
-EFFECTS = ("NoSchedule", "NoExecute", "PreferNoSchedule")
-
-NAMED = 3
-"""Pods named in a row of the table; more are counted."""
+from api.output import Column, Format, write
+from api.pack_rows import (
+    Packed,
+    check_one_region,
+    label_of,
+    node_rows,
+    packed,
+    packed_about,
+    packed_notes,
+    taint_of,
+)
 
 
 def _share(value: float) -> str:
@@ -106,8 +94,8 @@ class PackOptions(WorkloadOptions):
         Raises:
             UsageError: a label or a taint is none.
         """
-        labels = dict(_label(text) for text in self.node_label or ())
-        taints = tuple(_taint(text) for text in self.taint or ())
+        labels = dict(label_of(text) for text in self.node_label or ())
+        taints = tuple(taint_of(text) for text in self.taint or ())
         return PackingSettings(
             node=NodeSettings(
                 labels=labels, taints=taints, taint_accelerators=not self.untainted_gpus
@@ -116,21 +104,6 @@ class PackOptions(WorkloadOptions):
             architecture=self.demand().architecture or "amd64",
             time_limit=timedelta(seconds=self.time_limit),
         )
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise UsageError(f"--node-label {text!r}: write KEY=VALUE")
-    return key, value
-
-
-def _taint(text: str) -> Taint:
-    named, colon, effect = text.rpartition(":")
-    key, _, value = named.partition("=")
-    if not key or not colon or effect not in EFFECTS:
-        raise UsageError(f"--taint {text!r}: write KEY=VALUE:NoSchedule, or KEY:NoExecute")
-    return Taint(key, value, effect)
 
 
 @with_fields(PackOptions)
@@ -148,19 +121,15 @@ def pack_command(
     Every node is new. A pod that names no architecture gets amd64 unless --arch says otherwise.
     Exit code 1 if a pod has no place.
     """
-    if len(options.policy.providers) != 1 or len(options.policy.regions) != 1:
-        raise UsageError("give --provider and one --region: the nodes of a cluster are in one")
+    check_one_region(options.policy)
     workload = _workload(files, options.daemonsets or ())
     answer = ask(context.obj, options, options.demand(), with_on_demand=not options.spot_only)
-    ranked = list(answer.ranking.ranked)
-    costs = expected_costs(ranked, by_price=options.unknown_risk or answer.risk_basis == NO_RISK)
-    offerings = [one.offering for one in ranked]
     with solver_off_stdout():
-        packing = pack(workload, offerings, costs, options.settings())
-    single = smallest_machine(workload, offerings, costs, options.settings())
-    write(output, COLUMNS, _rows(packing), name="nodes", about=_about(packing, single, answer))
-    _explain(packing, single, answer, workload)
-    end(packing, ranked, answer)
+        made = packed(workload, answer, options.settings(), by_price=options.unknown_risk)
+    rows = node_rows(made.packing)
+    write(output, COLUMNS, rows, name="nodes", about=packed_about(made))
+    tell(list(packed_notes(made)))
+    end(made)
 
 
 def _workload(files: Sequence[str], daemonsets: Sequence[Path]) -> Workload:
@@ -190,18 +159,6 @@ def _text(name: str) -> str:
         raise UsageError(f"{name}: cannot be read: {error}") from error
 
 
-def expected_costs(ranked: Sequence[Ranked], *, by_price: bool) -> Costs:
-    """What each offering is expected to cost; of unknown risk its price, if ``by_price``."""
-    costs: dict[tuple[Pool, CapacityType], float] = {}
-    for one in ranked:
-        cost = one.cost_usd_per_hour
-        if cost is None and by_price:
-            cost = one.offering.usd_per_hour
-        if cost is not None:
-            costs[one.offering.pool, one.offering.capacity_type] = cost
-    return costs
-
-
 @contextmanager
 def solver_off_stdout() -> Generator[None]:
     """Send what the solver itself prints to standard error.
@@ -222,132 +179,15 @@ def solver_off_stdout() -> Generator[None]:
         os.close(kept)
 
 
-def _rows(packing: Packing) -> list[dict[str, Any]]:
-    """One row per kind of node that runs the same pods."""
-    rows: dict[str, dict[str, Any]] = {}
-    for node in packing.nodes:
-        row = _row(node)
-        key = repr({**row, "runs": _runs(node)})
-        rows.setdefault(key, {"nodes": 0, **row})["nodes"] += 1
-    return list(rows.values())
-
-
-def _row(node: Node) -> dict[str, Any]:
-    pool = node.offering.pool
-    names = sorted(name for name in node.allocatable if "/" in name)
-    return {
-        "provider": pool.provider,
-        "region": pool.region,
-        "zone": node.zone or "any",
-        "instance_type": pool.instance_type,
-        "capacity_type": node.offering.capacity_type.value,
-        "usd_per_hour": node.usd_per_hour,
-        "price_usd_per_hour": node.offering.usd_per_hour,
-        "pods": node.pod_count,
-        "cpu_used_share": node.share_used("cpu"),
-        "memory_used_share": node.share_used("memory"),
-        "accelerators": ", ".join(
-            f"{node.used.get(name, 0)} of {node.allocatable[name]} {name}" for name in names
-        )
-        or "-",
-        "wasted_usd_per_hour": wasted_usd_per_hour(node),
-        "allocatable": dict(node.allocatable),
-        "used": dict(node.used),
-        "runs": _runs(node),
-    }
-
-
-def _runs(node: Node) -> str:
-    """The pods by name, most first."""
-    counts: dict[str, int] = {}
-    for pod, count in node.pods:
-        counts[pod.title] = counts.get(pod.title, 0) + count
-    named = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    texts = [f"{count} x {name}" if count > 1 else name for name, count in named[:NAMED]]
-    more = sum(count for _, count in named[NAMED:])
-    return ", ".join([*texts, *([f"{more} more"] if more else [])])
-
-
-def _about(packing: Packing, single: NodeKind | None, answer: Answer) -> dict[str, Any]:
-    return {
-        "now": answer.now,
-        "data_as_of": answer.data_as_of,
-        "risk_basis": answer.risk_basis,
-        "usd_per_hour": packing.usd_per_hour,
-        "bound_usd_per_hour": packing.bound_usd_per_hour,
-        "gap_share": packing.gap,
-        "is_optimal": packing.is_optimal,
-        "first_fit_usd_per_hour": packing.first_fit_usd_per_hour,
-        "placed": sum(node.pod_count for node in packing.nodes),
-        "unplaced": [_unplaced(one) for one in packing.unplaced],
-        "smallest_single_machine": None
-        if single is None
-        else {
-            "instance_type": single.offering.pool.instance_type,
-            "capacity_type": single.offering.capacity_type.value,
-            "usd_per_hour": single.usd_per_hour,
-        },
-    }
-
-
-def _unplaced(one: Unplaced) -> dict[str, Any]:
-    return {
-        "pod": one.pod.title,
-        "count": one.count,
-        "reason": one.reason,
-        "remedy": one.remedy,
-    }
-
-
-def _explain(packing: Packing, single: NodeKind | None, answer: Answer, workload: Workload) -> None:
-    """Say, for people, what the nodes come to and what must be known about it."""
-    note(BASIS_NOTES[answer.risk_basis])
-    for text in (*answer.notes, *workload.notes):
-        note(text if text.endswith(".") else f"{text}.")
-    placed = sum(node.pod_count for node in packing.nodes)
-    if packing.nodes:
-        proof = (
-            "proven to be the least"
-            if packing.is_optimal
-            else f"at most {100 * packing.gap:.2g}% above the least possible"
-        )
-        note(
-            f"{placed} pods on {len(packing.nodes)} nodes for {packing.usd_per_hour:.4f} USD an "
-            f"hour, {proof}; first-fit decreasing alone: {packing.first_fit_usd_per_hour:.4f}."
-        )
-    unused = [
-        f"{one.unused_share:.0%} of {amount_text(one.resource, one.allocatable)} {one.resource}"
-        for one in utilisation(packing.nodes)
-        if one.unused_share is not None and one.resource != "ephemeral-storage"
-    ]
-    if unused:
-        note(f"Unused: {', '.join(unused)}.")
-    if single is not None:
-        note(
-            f"One {single.offering.pool.instance_type} ({single.offering.capacity_type.value}) "
-            f"would hold all of it for {single.usd_per_hour:.4f} USD an hour."
-        )
-    if packing.without_cost:
-        note(
-            f"{packing.without_cost} offerings of unknown risk or price were not bought; "
-            f"--unknown-risk buys by price alone."
-        )
-    for one in packing.unplaced:
-        note(f"No place for {one.count} x {one.pod.title}: {one.reason}. Mend: {one.remedy}.")
-
-
-def end(packing: Packing, ranked: Sequence[Ranked], answer: Answer) -> None:
+def end(made: Packed) -> None:
     """End with the code for pods without a place, or for stale data.
 
     Raises:
         Exit: with that code.
     """
-    bought = {(node.offering.pool, node.offering.capacity_type) for node in packing.nodes}
-    used = [one for one in ranked if (one.offering.pool, one.offering.capacity_type) in bought]
-    stale = [one for one in used if answer.is_stale(one)]
-    if stale:
-        warn_stale(used, answer)
-    if packing.unplaced:
+    if made.is_stale:
+        warn_stale(made.used, made.answer)
+    if made.packing.unplaced:
         raise typer.Exit(EXIT_FAILED)
-    if stale:
+    if made.is_stale:
         raise typer.Exit(EXIT_STALE)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -12,22 +12,23 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from advisor import Demand, Policy, Ranked, rank_in
-from advisor.cluster import Cluster, Manifest, NodeClaim, node, node_claim, of_kind
+from advisor.cluster import Cluster, Manifest, of_kind
 from advisor.karpenter.manifests import to_yaml
 from advisor.kubernetes import KubernetesCluster
 from advisor.planning.budget import ChurnBudget
 from advisor.planning.hysteresis import Hysteresis
-from advisor.planning.plan import Plan, PlanSettings, plan
+from advisor.planning.plan import Plan, PlanSettings
 from advisor.planning.protection import Eviction
-from advisor.planning.report import as_json, diff, sentences
+from advisor.planning.report import as_json, diff
 from api.answers import known_market
 from api.choices import explain
 from api.commands.market import warn_stale
 from api.commands.nodepool import NodePoolOptions
 from api.errors import EXIT_CHANGES, EXIT_REFUSED, UsageError
+from api.making import nodepools_of
 from api.options import Kubeconfig, KubeContext, with_fields
 from api.output import note
+from api.planning import Snapshot, Wanted, market_of, plans_of, snapshot_of, text_of
 from api.settings import Settings
 from api.wiring import utc_now
 
@@ -96,28 +97,6 @@ class PlanOptions(NodePoolOptions):
         return KubernetesCluster(kubeconfig=self.kubeconfig, context=self.kube_context)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The NodePools that are wanted.
-
-    ``ranked`` is what they were chosen from, ``market`` all that is offered in the region, each
-    best first; empty where nobody looked.
-    """
-
-    nodepools: Sequence[Manifest]
-    ranked: Sequence[Ranked] = ()
-    market: Sequence[Ranked] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is there: NodePools by name, and the NodeClaims, None if nobody looked."""
-
-    nodepools: Mapping[str, Manifest]
-    claims: Sequence[NodeClaim] | None
-    held_nodes: frozenset[str] = frozenset()
-
-
 @with_fields(PlanOptions)
 def plan_command(
     options: PlanOptions,
@@ -154,7 +133,7 @@ def plan_command(
     else:
         with options.cluster() as cluster:
             there = from_cluster(cluster, wanted)
-    plans = plans_of(wanted, there, options.plan_settings(context.obj.price_max_age))
+    plans = plans_of(wanted, there, options.plan_settings(context.obj.price_max_age), now=utc_now())
     write_plans(plans, output)
     if there.claims is None:
         note("The nodes are not known: give --nodes to see which would be replaced.")
@@ -176,13 +155,14 @@ def wanted_nodepools(options: PlanOptions, settings: Settings) -> Wanted:
     if made_by_hand and not options.policy.providers:
         return Wanted(made_by_hand)
     choice = options.choice(settings)
-    ranked, market = list(choice.answer.ranking.ranked), _market(options, settings)
+    ranked = list(choice.answer.ranking.ranked)
+    market = market_of(known_market(settings, options), options.demand(), options.policy)
     if made_by_hand:
         return Wanted(made_by_hand, ranked, market)
     explain(choice)
     if choice.is_stale:
         warn_stale(choice.ranked, choice.answer)
-    return Wanted(options.nodepools(choice), ranked, market)
+    return Wanted(nodepools_of(choice, options.wishes()).documents, ranked, market)
 
 
 def from_cluster(cluster: Cluster, wanted: Wanted) -> Snapshot:
@@ -198,41 +178,15 @@ def from_cluster(cluster: Cluster, wanted: Wanted) -> Snapshot:
 
 def from_files(nodepools: Path, nodes: Path | None) -> Snapshot:
     """The same from what kubectl wrote."""
-    by_name = {str(one["metadata"]["name"]): one for one in _nodepools(nodepools, may_lack=True)}
-    if nodes is None:
-        return Snapshot(by_name, None)
-    objects = read_manifests(nodes)
-    held = [one for one in map(node, of_kind(objects, "Node")) if one.is_held]
-    return Snapshot(
-        by_name,
-        [node_claim(one) for one in of_kind(objects, "NodeClaim")],
-        frozenset(one.name for one in held),
-    )
-
-
-def plans_of(wanted: Wanted, there: Snapshot, settings: PlanSettings) -> list[Plan]:
-    """One plan for each wanted NodePool."""
-    now = utc_now()
-    return [
-        plan(
-            one,
-            there.nodepools.get(str(one["metadata"]["name"])),
-            there.claims,
-            settings,
-            now=now,
-            ranked=wanted.ranked,
-            market=wanted.market,
-            held_nodes=there.held_nodes,
-        )
-        for one in wanted.nodepools
-    ]
+    objects = None if nodes is None else read_manifests(nodes)
+    return snapshot_of(_nodepools(nodepools, may_lack=True), objects)
 
 
 def write_plans(plans: Sequence[Plan], form: PlanFormat) -> None:
     """To standard output."""
     match form:
         case PlanFormat.TEXT:
-            text = "\n".join("\n".join((*sentences(one), "", diff(one))) for one in plans)
+            text = text_of(plans)
         case PlanFormat.DIFF:
             text = "".join(map(diff, plans))
         case PlanFormat.YAML:
@@ -253,18 +207,6 @@ def read_manifests(path: Path) -> list[Any]:
         return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: no YAML that can be read: {error}") from error
-
-
-def _market(options: PlanOptions, settings: Settings) -> list[Ranked]:
-    """All that the region offers, whatever is asked of a machine: nodes may run on any of it."""
-    asked, policy = options.demand(), options.policy
-    anything = Demand(
-        gpu_manufacturer=None,
-        restart=asked.restart,
-        interruption_cost_usd=asked.interruption_cost_usd,
-    )
-    region = Policy(providers=policy.providers, regions=policy.regions)
-    return list(rank_in(known_market(settings, options).universe, anything, region).ranked)
 
 
 def _nodepools(path: Path, *, may_lack: bool = False) -> list[Manifest]:

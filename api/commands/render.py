@@ -1,23 +1,15 @@
 """``spotcast render``: the best offerings in the words of the tool that buys them."""
 
 import sys
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from advisor.renderers.cluster_autoscaler import (
-    NAMESPACE,
-    PATTERN,
-    ExpanderSettings,
-    priority_expander,
-)
-from advisor.renderers.compute_class import ComputeClassSettings, WhenUnsatisfiable, compute_class
-from advisor.renderers.hcl import to_hcl
-from advisor.renderers.one_line import one_line
-from advisor.renderers.skypilot import SkyPilotSettings, resources
-from advisor.renderers.terraform import ManifestResource, eks_node_group, karpenter_manifests
+from advisor.renderers.cluster_autoscaler import NAMESPACE, PATTERN, ExpanderSettings
+from advisor.renderers.compute_class import ComputeClassSettings, WhenUnsatisfiable
+from advisor.renderers.skypilot import SkyPilotSettings
+from advisor.renderers.terraform import ManifestResource
 from api.commands.nodepool import NodePoolOptions
 from api.commands.render_aws import (
     NodeGroupOptions,
@@ -26,17 +18,19 @@ from api.commands.render_aws import (
     eks_node_group_command,
 )
 from api.errors import UsageError
+from api.making import Made
+from api.making_renders import (
+    compute_class_of,
+    expander_of,
+    line_of,
+    provenance_of,
+    skypilot_of,
+    terraform_node_groups_of,
+    terraform_nodepools_of,
+)
 from api.options import with_fields
 from api.output import Manifest
-from api.renderings import (
-    Output,
-    RenderOptions,
-    conclude,
-    listed,
-    pairs,
-    provenance_of,
-    write_document,
-)
+from api.renderings import Output, RenderOptions, conclude, pairs, write_document
 
 render_app = typer.Typer(
     help="Write the best offerings as the tool that buys them reads it.",
@@ -80,16 +74,11 @@ def terraform_node_group_command(
     The module asks for three variables: cluster_name, node_role_arn and subnet_ids.
     """
     choice = options.choice_in(context.obj, "aws")
-    made = [
-        eks_node_group(offerings, settings, provenance_of(choice))
-        for offerings, settings in options.groups(choice)
-    ]
-    document = made[0].document
-    for other in made[1:]:
-        for kind, named in other.document["resource"].items():
-            document["resource"][kind] |= named
-    write_terraform(document, output)
-    conclude(choice, (text for one in made for text in one.notes))
+    made = terraform_node_groups_of(
+        choice, options.settings(), per_shape=options.per_shape, is_on_demand=options.on_demand
+    )
+    write_terraform(made, output)
+    conclude(choice, made.notes)
 
 
 @render_app.command("terraform-nodepool")
@@ -108,8 +97,8 @@ def terraform_nodepool_command(
     """Write Karpenter's NodePool as a Terraform resource."""
     choice = options.choice(context.obj)
     resource: ManifestResource = "kubectl_manifest" if kubectl else "kubernetes_manifest"
-    made = karpenter_manifests(options.nodepools(choice), provenance_of(choice), resource)
-    write_terraform(made.document, output)
+    made = terraform_nodepools_of(choice, options.wishes(), resource)
+    write_terraform(made, output)
     conclude(choice, made.notes)
 
 
@@ -141,8 +130,8 @@ def cluster_autoscaler_command(
         raise UsageError("give --provider: the node groups of a cluster are of one cloud")
     choice = options.choice_in(context.obj, options.policy.providers[0])
     settings = ExpanderSettings(namespace, pattern, pairs(group, "--group"), tuple(last or ()))
-    made = priority_expander(choice.offerings, settings, provenance_of(choice))
-    write_document(made.document, output)
+    made = expander_of(choice, settings)
+    write_document(made.documents[0], output)
     conclude(choice, made.notes)
 
 
@@ -164,15 +153,10 @@ def compute_class_command(
 ) -> None:
     """Write a GKE ComputeClass (gcp)."""
     choice = options.choice_in(context.obj, "gcp")
-    offerings = choice.offerings
     unmet: WhenUnsatisfiable = "ScaleUpAnyway" if scale_up_anyway else "DoNotScaleUp"
     settings = ComputeClassSettings(name, unmet, active_migration=migrate)
-    made = compute_class(
-        [*offerings, *(listed(offerings) if with_on_demand else ())],
-        settings,
-        provenance_of(choice),
-    )
-    write_document(made.document, output)
+    made = compute_class_of(choice, settings, with_on_demand=with_on_demand)
+    write_document(made.documents[0], output)
     conclude(choice, made.notes)
 
 
@@ -192,12 +176,9 @@ def skypilot_command(
 ) -> None:
     """Write the resources of a SkyPilot task (aws, gcp, azure; regions and clouds may be mixed)."""
     choice = options.choice(context.obj)
-    offerings = choice.offerings
-    made = resources(
-        [*offerings, *(listed(offerings) if with_on_demand else ())],
-        SkyPilotSettings("any_of" if any_of else "ordered", recovery.value),
-    )
-    write_document(made.document, output, provenance_of(choice).sentences())
+    settings = SkyPilotSettings("any_of" if any_of else "ordered", recovery.value)
+    made = skypilot_of(choice, settings, with_on_demand=with_on_demand)
+    write_document(made.documents[0], output, provenance_of(choice).sentences())
     conclude(choice, made.notes)
 
 
@@ -212,13 +193,13 @@ def one_line_command(
 ) -> None:
     """Write the instance types in one line, with commas between."""
     choice = options.choice(context.obj)
-    sys.stdout.write(f"{one_line(choice.offerings, with_places=places)}\n")
+    sys.stdout.write(line_of(choice, with_places=places).text or "")
     conclude(choice, ())
 
 
-def write_terraform(document: Mapping[str, Any], language: Language) -> None:
+def write_terraform(made: Made, language: Language) -> None:
     """To standard output, in the language asked for."""
     if language is Language.HCL:
-        sys.stdout.write(to_hcl(document))
+        sys.stdout.write(made.text or "")
     else:
-        write_document(document, Manifest.JSON)
+        write_document(made.documents[0], Manifest.JSON)

@@ -7,30 +7,15 @@ from typing import Annotated
 
 import typer
 
-from advisor.renderers.autoscaling_group import GroupSettings, create_auto_scaling_group
-from advisor.renderers.ec2_fleet import FleetSettings, create_fleet
-from advisor.renderers.eks_node_group import (
-    DISK_GIB,
-    EksCluster,
-    NodeGroupSettings,
-    create_nodegroup,
-    one_per_shape,
-)
+from advisor.renderers.autoscaling_group import GroupSettings
+from advisor.renderers.ec2_fleet import FleetSettings
+from advisor.renderers.eks_node_group import DISK_GIB, EksCluster, NodeGroupSettings
 from advisor.renderers.launch_template import DEFAULT_VERSION, LaunchTemplate
 from advisor.renderers.subnets import Subnet
-from api.choices import Choice
+from api.making_renders import fleet_of, node_groups_of, scaling_group_of
 from api.options import span, with_fields
 from api.output import Manifest
-from api.renderings import (
-    Output,
-    RenderOptions,
-    conclude,
-    listed,
-    pairs,
-    provenance_of,
-    write_document,
-)
-from warehouse.records import Offering
+from api.renderings import Output, RenderOptions, conclude, pairs, write_document
 
 
 class FleetKind(StrEnum):
@@ -100,13 +85,6 @@ class NodeGroupOptions(RenderOptions):
             labels=pairs(self.label, "--label"),
         )
 
-    def groups(self, choice: Choice) -> list[tuple[list[Offering], NodeGroupSettings]]:
-        """The offerings of each group, with its settings."""
-        offerings = listed(choice.offerings) if self.on_demand else choice.offerings
-        if self.per_shape:
-            return one_per_shape(offerings, self.settings())
-        return [(offerings, self.settings())]
-
 
 @with_fields(RenderOptions)
 def ec2_fleet_command(
@@ -144,8 +122,8 @@ def ec2_fleet_command(
         subnets=subnets_of(subnet),
         rebalance_after=rebalance_after,
     )
-    made = create_fleet(choice.offerings, settings, provenance_of(choice))
-    write_document(made.document, output)
+    made = fleet_of(choice, settings)
+    write_document(made.documents[0], output)
     conclude(choice, made.notes)
 
 
@@ -187,8 +165,8 @@ def autoscaling_group_command(
         subnets=subnets_of(subnet),
         capacity_rebalance=not no_rebalance,
     )
-    made = create_auto_scaling_group(choice.offerings, settings, provenance_of(choice))
-    write_document(made.document, output)
+    made = scaling_group_of(choice, settings)
+    write_document(made.documents[0], output)
     conclude(choice, made.notes)
 
 
@@ -204,13 +182,15 @@ def eks_node_group_command(
     """Write a request for EKS CreateNodegroup, or one per shape (aws)."""
     choice = options.choice_in(context.obj, "aws")
     place = EksCluster(cluster, node_role, subnets_of(subnet))
-    made = [
-        create_nodegroup(offerings, settings, place, provenance_of(choice))
-        for offerings, settings in options.groups(choice)
-    ]
-    documents = [one.document for one in made]
-    write_document(documents if options.per_shape else documents[0], output)
-    conclude(choice, (text for one in made for text in one.notes))
+    made = node_groups_of(
+        choice,
+        options.settings(),
+        place,
+        per_shape=options.per_shape,
+        is_on_demand=options.on_demand,
+    )
+    write_document(made.documents if options.per_shape else made.documents[0], output)
+    conclude(choice, made.notes)
 
 
 def subnets_of(texts: list[str] | None) -> tuple[Subnet, ...]:

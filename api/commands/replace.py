@@ -1,29 +1,21 @@
 """``spotcast replace``: hand one node over because a person says so."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from advisor.replacement.deciding import Kept, asked_for
-from advisor.replacement.records import HandOver, Snapshot, State
+from advisor.replacement.records import HandOver, State
 from api.commands.guard import INTERVAL, book_of, holder, lease_time, places_of
-from api.errors import NoAnswerError
-from api.guard import BY, PERSON, Guard
+from api.guard import Guard
+from api.guard_asking import RefusedError, hand_over_of
 from api.guard_loop import Sleep, until_signalled
 from api.guard_options import GuardOptions
-from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Telling, node_text
 from api.options import with_fields
 from api.output import note
 from api.settings import Settings
 from api.wiring import utc_now
-
-
-class RefusedError(NoAnswerError):
-    """The node must not be replaced now, whoever asks; says why."""
 
 
 @with_fields(GuardOptions)
@@ -68,27 +60,6 @@ def replace_command(
             raise RefusedError(f"Node {node}: a hand-over of it is open already.")
         sys.stdout.write(f"Replacing {text}\n")
         _drive(guard, wanted, stop.wait)
-
-
-def hand_over_of(
-    there: Snapshot,
-    node: str,
-    reason: str,
-    known: Sequence[HandOver],
-    places: PlaceFinder,
-) -> HandOver:
-    """The hand-over of a node that a person asks for; ``known`` are those open or just ended.
-
-    Raises:
-        RefusedError: it is not there, is protected, or a budget is spent.
-    """
-    text = f"asked for by a person: {reason}"
-    found = places.of(there, [node], there.taken_at) if node in there.nodes else {}
-    made = asked_for(node, there, known, places.judged, reason=text, destinations=found)
-    if isinstance(made, Kept):
-        raise RefusedError(f"Node {node} is not replaced: {made.reason}.")
-    wanted = made.hand_over(there.taken_at)
-    return replace(wanted, detail={**wanted.detail, BY: PERSON})
 
 
 def _drive(guard: Guard, wanted: HandOver, sleep: Sleep) -> None:

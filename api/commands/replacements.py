@@ -10,6 +10,7 @@ import typer
 from api.options import Output, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
+from api.replacement_rows import hand_over_row
 from api.settings import Settings
 from api.units import age_text
 from api.wiring import utc_now
@@ -96,7 +97,7 @@ def replacements_command(
         match show:
             case Show.HAND_OVERS:
                 found = history(store, *asked, node=node).to_dicts()
-                rows = [_hand_over(row, settings, now) for row in found]
+                rows = [hand_over_row(row, settings, now) for row in found]
             case Show.STEPS:
                 rows = transitions(store, *asked, node=node).to_dicts()
             case Show.AUDIT:
@@ -105,20 +106,6 @@ def replacements_command(
     write(output, COLUMNS[show], data, name=show.value.replace("-", "_"), about={"as_of": now})
     if show is Show.HAND_OVERS:
         _sum_up(rows)
-
-
-def _hand_over(row: Mapping[str, Any], settings: Settings, now: datetime) -> dict[str, Any]:
-    seconds, price = row["overlap_seconds"], row["price_per_hour"]
-    usd = settings.usd_per_unit.get(row["currency"] or "")
-    cost = None
-    if seconds is not None and price is not None and usd is not None:
-        cost = price * usd * seconds / 3600
-    took = (row["ended_at"] or now) - row["planned_at"]
-    return {
-        **row,
-        "took_seconds": took.total_seconds(),
-        "overlap_usd": cost,
-    }
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

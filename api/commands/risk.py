@@ -2,48 +2,39 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-import numpy as np
-import polars as pl
 import typer
 
-from advisor.risk.drivers import driver_text
-from advisor.risk.grades import hazard_per_hour, median_hours, restricted_mean_hours
 from advisor.risk.verification import Verdict
 from api.errors import EXIT_STALE, NoAnswerError, UsageError
 from api.options import Limit, Output, Provider, Regions, Types, Zones
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.progress import stages
+from api.risk_rows import (
+    HORIZONS,
+    POOL,
+    UNKNOWN_TIMES,
+    forecast_row,
+    hours_text,
+    pool_times,
+    share_text,
+)
 from api.settings import Settings
-from api.skill import NOTHING_ACTS, Judge, judge_of, kind_of, recent_outcomes
+from api.skill import NOTHING_ACTS, Judge, judge_of, recent_outcomes
 from api.units import age_text
 from api.wiring import utc_now
 from warehouse.forecasts import newest_forecasts
 from warehouse.store import Warehouse
-
-HORIZONS = {"15m": 15 * 60.0, "1h": 3600.0, "6h": 6 * 3600.0, "24h": 24 * 3600.0}
-"""The horizons in the users' words, seconds."""
-
-POOL = ("provider", "region", "zone", "instance_type")
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f}%"
-
-
-def _hours(value: float) -> str:
-    return f"{value:.1f} h"
-
 
 COLUMNS = (
     Column("instance_type", "TYPE"),
     Column("region", "REGION"),
     Column("zone", "ZONE", lambda zone: "any" if zone == "*" else str(zone)),
     Column("horizon", "WITHIN"),
-    Column("probability", "P", _share, is_right=True),
+    Column("probability", "P", share_text, is_right=True),
     Column("interval", "90% INTERVAL", is_right=True),
     Column("grade", "GRADE"),
     Column("skill", "SKILL"),
@@ -56,7 +47,7 @@ COLUMNS = (
 
 TIME_COLUMNS = (
     Column("hazard_per_hour", "NOW PER HOUR", "{:.3f}".format, is_right=True, is_wide=True),
-    Column("restricted_mean_hours", "UP OF 24 H", _hours, is_right=True, is_wide=True),
+    Column("restricted_mean_hours", "UP OF 24 H", hours_text, is_right=True, is_wide=True),
     Column("median", "HALF LOST BY", is_right=True, is_wide=True),
 )
 """Of a pool, from its four horizons."""
@@ -104,7 +95,7 @@ def risk_command(
         stage("Scoring earlier forecasts against what happened")
         judge = judge_of(recent_outcomes(store, now), now)
     shown = found.head(limit) if limit else found
-    times = None if horizon else _times(found)
+    times = None if horizon else pool_times(found)
     rows = [_row(row, now, judge, times) for row in shown.iter_rows(named=True)]
     columns = COLUMNS if horizon else (*COLUMNS, *TIME_COLUMNS)
     write(output, columns, rows, name="forecasts", about={"now": now, "total": found.height})
@@ -122,66 +113,23 @@ def _say(rows: list[dict[str, Any]], total: int) -> None:
         raise typer.Exit(EXIT_STALE)
 
 
-def _times(found: pl.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Of each pool forecast at all horizons at once: hazard, mean time up of 24 h, and median."""
-    whole = found.filter(
-        (pl.len().over(POOL) == len(HORIZONS)) & (pl.col("issued_at").n_unique().over(POOL) == 1)
-    ).sort(*POOL, "horizon_seconds")
-    probability = whole["probability"].to_numpy().reshape(-1, len(HORIZONS)).T
-    columns = (
-        hazard_per_hour(probability).tolist(),
-        restricted_mean_hours(probability).tolist(),
-        [None if np.isnan(one) else one for one in median_hours(probability).tolist()],
-    )
-    pools = whole.select(POOL).unique(maintain_order=True).rows()
-    return {
-        pool: {
-            "hazard_per_hour": hazard,
-            "restricted_mean_hours": mean,
-            "median_hours": median,
-            "median": ">24 h" if median is None else _hours(median),
-        }
-        for pool, hazard, mean, median in zip(pools, *columns, strict=True)
-    }
-
-
-UNKNOWN_TIMES: Mapping[str, None] = dict.fromkeys(
-    ("hazard_per_hour", "restricted_mean_hours", "median_hours", "median")
-)
-
-
 def _row(
     row: Mapping[str, Any],
     now: datetime,
     judge: Judge,
     times: Mapping[tuple[Any, ...], Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
+    told = forecast_row(row, now, judge)
     drivers = json.loads(row["drivers"])
-    names = {seconds: name for name, seconds in HORIZONS.items()}
-    until = row["evidence_until"]
-    expired = (now - row["issued_at"]).total_seconds() > row["horizon_seconds"]
-    verdict = judge(kind_of(row))
     pool = tuple(row[name] for name in POOL)
     of_pool: Mapping[str, Any] = {} if times is None else times.get(pool, UNKNOWN_TIMES)
+    ends = told["probability_low"], told["probability_high"]
+    age = told["evidence_age_seconds"]
     return {
-        **{name: row[name] for name in POOL},
-        "horizon": names.get(row["horizon_seconds"], f"{row['horizon_seconds']:g} s"),
-        "horizon_seconds": row["horizon_seconds"],
-        "probability": row["probability"],
-        "probability_low": row["probability_low"],
-        "probability_high": row["probability_high"],
-        "interval": f"{_share(row['probability_low'])} to {_share(row['probability_high'])}",
-        "grade": row["grade"],
-        "skill": verdict.value,
-        "may_act": verdict is Verdict.SKILL,
-        "evidence_until": until,
-        "evidence_age": None if until is None else age_text(row["issued_at"] - until),
-        "why": "; ".join(driver_text(one) for one in drivers["drivers"]),
+        **told,
+        "interval": " to ".join(share_text(one) for one in ends),
+        "evidence_age": None if age is None else age_text(timedelta(seconds=age)),
+        "why": "; ".join(told["drivers"]),
         "drivers": drivers,
-        "made_from": row["made_from"],
-        "recalibration": row["recalibration"],
-        "model_version": row["model_version"],
-        "issued_at": row["issued_at"],
         **of_pool,
-        "is_stale": expired,
     }

@@ -6,20 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from advisor.risk.drift import DRIFT_WINDOW, MOST_CENSORED, Alarm
+from advisor.risk.drift import DRIFT_WINDOW, Alarm
 from advisor.risk.errors import HorizonError
 from advisor.risk.horizons import horizon_place
 from advisor.risk.resolved import BASELINE_WINDOW
-from advisor.risk.verification import (
-    ACTION_THRESHOLD,
-    LEAST_BLOCKS,
-    LEAST_EVENTS,
-    Interval,
-    Score,
-    Verdict,
-    Verification,
-    verify,
-)
+from advisor.risk.verification import ACTION_THRESHOLD, Verification, verify
 from advisor.units import duration
 from api.errors import NoAnswerError, UsageError
 from api.options import Output, Provider, moment
@@ -28,11 +19,10 @@ from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.skill import SEED
 from api.units import horizon_text
+from api.verify_rows import alarm_row, score_row, verdict_text
 from api.wiring import utc_now
 from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
 from warehouse.store import Warehouse
-
-ALL = "all"
 
 
 def _horizon(text: str) -> float:
@@ -72,6 +62,8 @@ COLUMNS = (
     Column("log_loss", "LOG LOSS", "{:.4f}".format, is_right=True, is_wide=True),
     Column("log_loss_difference", "DIFFERENCE", "{:+.4f}".format, is_right=True, is_wide=True),
     Column("brier", "BRIER", "{:.4f}".format, is_right=True, is_wide=True),
+    Column("auc", "AUC", "{:.3f}".format, is_right=True, is_wide=True),
+    Column("ece", "ECE", _percent, is_right=True, is_wide=True),
     Column("brier_skill", "SKILL", _percent, is_right=True),
     Column("brier_skill_low", "LOW", _percent, is_right=True),
     Column("brier_skill_high", "HIGH", _percent, is_right=True),
@@ -81,69 +73,6 @@ COLUMNS = (
     Column("lead_median_minutes", "LEAD", _minutes, is_right=True, is_wide=True),
     Column("verdict", "VERDICT"),
 )
-
-
-def row_of(score: Score, *, is_nested: bool) -> dict[str, Any]:
-    """One slice as every format shows it; null is unknown. Nested, with the reliability bins."""
-    compared = score.comparison
-    row: dict[str, Any] = {
-        "evidence_kind": score.evidence_kind,
-        "horizon_minutes": score.horizon_seconds / 60,
-        "provider": score.provider or ALL,
-        "grade": score.grade or ALL,
-        "rows": score.rows,
-        "censored_rows": score.censored_rows,
-        "compared_rows": compared.rows,
-        "events": compared.events,
-        "blocks": compared.blocks,
-        "base_rate": score.base_rate,
-        "mean_probability": score.mean_probability,
-        "log_loss": score.log_loss,
-        "brier": score.brier,
-        **_interval("brier_skill", compared.brier_skill),
-        **_interval("log_loss_difference", compared.log_loss_difference),
-        "hindsight_skill": compared.hindsight_skill,
-        "precision": score.precision,
-        "recall": score.recall,
-        "lead_events": score.lead.events,
-        "events_without_lead": score.lead.without,
-        "lead_low_minutes": score.lead.low_minutes,
-        "lead_median_minutes": score.lead.median_minutes,
-        "lead_high_minutes": score.lead.high_minutes,
-        "verdict": score.verdict.value,
-    }
-    if is_nested:
-        row["reliability"] = [one._asdict() for one in score.reliability]
-    return row
-
-
-def _interval(name: str, interval: Interval) -> dict[str, float | None]:
-    return {
-        name: interval.middle,
-        f"{name}_low": interval.low,
-        f"{name}_high": interval.high,
-    }
-
-
-def verdict_text(score: Score) -> str:
-    """The verdict on one slice as a sentence, with what it rests on."""
-    compared = score.comparison
-    subject = f"{score.provider or 'all clouds'}, {score.evidence_kind}"
-    text = f"{subject}, {horizon_text(score.horizon_seconds)}: {score.verdict.value}."
-    every = score.rows + score.censored_rows
-    if score.censored_rows > MOST_CENSORED * every:
-        share = score.censored_rows / every
-        return f"{text} {share:.0%} of the rows are censored, and {MOST_CENSORED:.0%} is the most."
-    if score.verdict is Verdict.TOO_LITTLE_EVIDENCE:
-        return (
-            f"{text} {compared.events} events in {compared.blocks} blocks of days; "
-            f"{LEAST_EVENTS} and {LEAST_BLOCKS} are needed."
-        )
-    low, middle, high = (100 * (value or 0.0) for value in compared.brier_skill)
-    figures = f"Brier skill over the known rate {middle:.1f}% (95%: {low:.1f}% to {high:.1f}%)"
-    rests_on = f"{compared.events} events in {compared.blocks} blocks of days"
-    acts = "" if score.verdict is Verdict.SKILL else " Nothing acts on it."
-    return f"{text} {figures}, {rests_on}.{acts}"
 
 
 def alarm_text(alarm: Alarm) -> str:
@@ -199,21 +128,9 @@ def _show(
         "forecasts_stored": counts.stored,
         "forecasts_passed": counts.passed,
         "action_threshold": threshold,
-        "alarms": [
-            {
-                "name": one.name.value,
-                "provider": one.provider,
-                "evidence_kind": one.evidence_kind,
-                "horizon_minutes": one.horizon_seconds / 60,
-                "rows": one.rows,
-                "mean_outcome": one.mean_outcome,
-                "mean_probability": one.mean_probability,
-                "tolerance": one.tolerance,
-            }
-            for one in found.alarms
-        ],
+        "alarms": [alarm_row(one) for one in found.alarms],
     }
-    rows = [row_of(one, is_nested=form in {Format.JSON, Format.YAML}) for one in found.scores]
+    rows = [score_row(one, is_nested=form in {Format.JSON, Format.YAML}) for one in found.scores]
     write(form, COLUMNS, rows, name="scores", about=about)
     for score in found.scores:
         if score.provider is not None:

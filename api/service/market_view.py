@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from api.answers import Known, known_in
+from api.answers import Known, Risks, known_in
 from api.service.clock import Clock
 from api.settings import Settings
+from warehouse.newest import NewestFacts
 from warehouse.store import SharedWarehouse
+
+SOONEST = timedelta(seconds=10)
+"""A view is made anew no sooner than this, however often something is stored: to make one takes
+a second of one core, and clients may keep an answer for longer than this anyway."""
 
 LONGEST = timedelta(minutes=1)
 """A view is made anew after this time even if nothing was stored, as risks and prices age."""
@@ -43,6 +48,13 @@ class Markets:
         self._clock = clock
         self._turn = threading.Lock()
         self._view: MarketView | None = None
+        self._facts = NewestFacts()
+        self._risks = Risks()
+
+    @property
+    def newest(self) -> MarketView | None:
+        """The newest view that was made; None before the first."""
+        return self._view
 
     def view(self) -> MarketView:
         """The newest view that was made; the first one is made now.
@@ -53,13 +65,19 @@ class Markets:
         return self._view or self.refresh()
 
     def is_due(self) -> bool:
-        """Whether something was stored since the view was made, or it is older than `LONGEST`."""
+        """Whether whoever looks after the view should make it anew: see `SOONEST`, `LONGEST`."""
         view = self._view
-        return (
-            view is None
-            or view.writes != self._warehouse.writes
-            or self._clock() - view.taken_at >= LONGEST
+        return view is None or (
+            self._is_outdated(view) and not timedelta(0) <= self._age(view) < SOONEST
         )
+
+    def _is_outdated(self, view: MarketView) -> bool:
+        """Whether something was stored since, time went back, or it is older than `LONGEST`."""
+        is_of_now = timedelta(0) <= self._age(view) < LONGEST
+        return not is_of_now or view.writes != self._warehouse.writes
+
+    def _age(self, view: MarketView) -> timedelta:
+        return self._clock() - view.taken_at
 
     def refresh(self) -> MarketView:
         """Make a view of what is stored now; those who ask meanwhile get the one before.
@@ -68,13 +86,19 @@ class Markets:
             WarehouseError: the database cannot be read; the view before stays.
         """
         with self._turn:
-            if not self.is_due() and self._view:
+            if self._view and not self._is_outdated(self._view):
                 return self._view
             # Counted first: what is stored while we read makes the view due again.
             writes = self._warehouse.writes
-            with self._warehouse.reading() as warehouse:
+            now = self._clock()
+            with self._warehouse.reading() as warehouse, self._facts.alone(warehouse, now):
                 known = known_in(
-                    warehouse, self._settings, self._clock(), provider=None, regions=None
+                    warehouse,
+                    self._settings,
+                    now,
+                    provider=None,
+                    regions=None,
+                    risks=self._risks,
                 )
             self._view = MarketView(known, writes)
             return self._view

@@ -9,6 +9,9 @@ from api.service.offerings import RankedOut
 from api.service.page import Page, encoded
 from api.service.state import Service
 
+RANKINGS = "rankings"
+"""What rankings are counted as."""
+
 
 class RankingPage(Page[RankedOut]):
     """A ranking: its best offerings, and what was left out."""
@@ -22,6 +25,7 @@ def ranking_page(
     service: Service, demand: Demand, policy: Policy, *, sort: Sort, first: int, limit: int
 ) -> RankingPage:
     """The offerings from place ``first`` (from 0) on; an empty ranking is an answer too."""
+    service.tally.add(RANKINGS)
     answer = answer_of(service, demand, policy)
     every = ordered(answer.ranking.ranked, sort)
     shown = every[first : first + limit]

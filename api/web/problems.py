@@ -10,9 +10,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from advisor.errors import AdvisorError, DemandError
-from api.errors import NoAnswerError, UsageError
+from advisor.cluster import ClusterError
+from advisor.errors import AdvisorError, DemandError, ManifestError
+from api.errors import NoAnswerError, StaleDataError, UsageError
+from api.guard_asking import RefusedError
 from api.service.page import CursorError
+from api.service.solving import RETRY_SECONDS, BusyError
+from collector.errors import SourceError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -63,6 +67,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         403: "The key does not allow this",
         404: "There is no such thing",
         408: "The body came too slowly",
+        409: "It cannot be done now; `detail` says why",
         413: "The body is too large",
         421: "Without keys the server answers to localhost only",
         422: "A field is wrong; `errors` names it",
@@ -74,8 +79,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 STATUS_OF: Sequence[tuple[type[Exception], HTTPStatus]] = (
     (DemandError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ClusterError, HTTPStatus.SERVICE_UNAVAILABLE),
     (AdvisorError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SourceError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RefusedError, HTTPStatus.CONFLICT),
     (NoAnswerError, HTTPStatus.NOT_FOUND),
+    (StaleDataError, HTTPStatus.CONFLICT),
+    (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (CursorError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (WarehouseBusyError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -112,6 +122,7 @@ def add_problems(app: FastAPI) -> None:
     app.exception_handler(Problem)(_problem)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(Exception)(_fault)
     for kind, _ in STATUS_OF:
         app.exception_handler(kind)(_told)
 
@@ -126,18 +137,33 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = [
-        FieldError(field=".".join(str(part) for part in one["loc"]), detail=one["msg"])
+        FieldError(
+            field=".".join(str(part) for part in one["loc"]),
+            detail=one["msg"].removeprefix("Value error, "),
+        )
         for one in error.errors()
     ]
     named = "; ".join(f"{one.field}: {one.detail}" for one in errors)
     return document(request, HTTPStatus.UNPROCESSABLE_ENTITY, named, errors=errors)
 
 
+def _fault(request: Request, _: Exception) -> JSONResponse:
+    """A fault of ours: the server's log has where it happened, the client its request id.
+
+    It is sent outside of all that a request passes, so it names the id itself.
+    """
+    told = "This is a fault of the server: its log tells more under the request's id."
+    request_id = getattr(request.state, "request_id", None)
+    headers = {"x-request-id": request_id} if request_id else {}
+    return document(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, headers=headers)
+
+
 def _told(request: Request, error: Exception) -> JSONResponse:
     status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
     errors = []
-    if isinstance(error, DemandError):
+    if isinstance(error, DemandError | ManifestError):
         errors = [FieldError(field=error.subject, detail=error.reason)]
     if isinstance(error, CursorError):
         errors = [FieldError(field="query.cursor", detail=str(error))]
-    return document(request, status, str(error), errors=errors)
+    headers = {"retry-after": str(RETRY_SECONDS)} if isinstance(error, BusyError) else None
+    return document(request, status, str(error), errors=errors, headers=headers)

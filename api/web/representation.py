@@ -6,7 +6,7 @@ them gets 304 and no body.
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
@@ -76,8 +76,8 @@ def tagged(
     return Response(body, media_type=media_type, headers=sent)
 
 
-def accepted(header: str) -> str:
-    """The best of our media types for an ``Accept`` header.
+def accepted(header: str, offered: Sequence[str] = (JSON, CSV, ARROW)) -> str:
+    """The best of ``offered`` media types for an ``Accept`` header; of equals, the first.
 
     Raises:
         Problem: 406, it names none of them.
@@ -86,11 +86,11 @@ def accepted(header: str) -> str:
     for part in header.split(","):
         name, _, parameters = part.partition(";")
         wanted[name.strip().lower()] = _quality(parameters)
-    best = max((JSON, CSV, ARROW), key=lambda one: _wanted(one, wanted))
+    best = max(offered, key=lambda one: _wanted(one, wanted))
     if not _wanted(best, wanted):
         raise Problem(
             HTTPStatus.NOT_ACCEPTABLE,
-            f"The answer can be had as {JSON}, {CSV} or {ARROW}.",
+            f"The answer can be had as {' or '.join(offered)}.",
             field="header.accept",
         )
     return best

@@ -14,8 +14,8 @@ from advisor.replacement.records import Evidence, EvidenceKind, State
 from advisor.replacement.settings import GuardSettings
 from advisor.risk.verification import Verdict
 from api.commands.guard import reading
-from api.commands.replace import RefusedError, hand_over_of
 from api.guard import LEASE, Guard
+from api.guard_asking import RefusedError, hand_over_of
 from api.guard_book import Book
 from api.guard_places import PlaceFinder
 from api.guard_report import Mode, Report

@@ -137,7 +137,7 @@ def test_new_nodes_wait_for_the_caches_that_are_named(run: Run, tmp_path: Path) 
     assert said == "dataset/serving/r1,localmodelcache/r1"
     assert "annotations" not in manifest["spec"]["template"].get("metadata", {})
     assert (untainted.code, malformed.code) == (2, 1)
-    assert "give --warming-taint as well" in untainted.err
+    assert "give the warming taint as well" in untainted.err
     assert "write dataset/NAMESPACE/NAME or localmodelcache/NAME" in malformed.err
 
 
@@ -170,7 +170,7 @@ def test_one_provider_and_one_region_are_wanted(
     ended = run(*given, "--provider", "aws")
 
     assert ended.code == 2
-    assert "give --provider and one --region" in ended.err
+    assert "give one provider and one region" in ended.err
 
 
 def with_risk(tmp_path: Path) -> list[str]:

@@ -45,8 +45,8 @@ def test_a_guess_is_called_one_on_every_way_out(run: Run) -> None:
     table, file = run("kserve", "demand", TALK), run("kserve", "demand", TALK, "-o", "yaml")
     check = run("kserve", "check", TALK)
 
-    assert "is a guess until --index" in table.err
-    assert "is a guess until --index" in check.err
+    assert "is a guess until the index" in table.err
+    assert "is a guess until the index" in check.err
     assert " guess " in table.out
     assert "# weights: 65.28 GB (guess)" in file.out
 

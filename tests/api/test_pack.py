@@ -126,9 +126,9 @@ def test_a_packing_on_old_prices_ends_with_the_code_for_it(run: Run, tmp_path: P
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--provider", "aws"), "give --provider and one --region"),
-        ((*REGION, "--taint", "gpu"), "--taint 'gpu': write KEY=VALUE:NoSchedule"),
-        ((*REGION, "--node-label", "tier"), "--node-label 'tier': write KEY=VALUE"),
+        (("--provider", "aws"), "give one provider and one region"),
+        ((*REGION, "--taint", "gpu"), "taint 'gpu': write KEY=VALUE:NoSchedule"),
+        ((*REGION, "--node-label", "tier"), "node label 'tier': write KEY=VALUE"),
     ],
 )
 def test_a_wrong_option_is_told_how_to_write_it(

@@ -258,7 +258,7 @@ def test_a_new_nodepool_is_made_and_has_no_way_back(
     ("arguments", "said"),
     [
         (("plan", "--nodes", "nodes.yaml"), "--nodes goes with --file"),
-        (("plan", "--file", "now.yaml"), "--provider and one --region"),
+        (("plan", "--file", "now.yaml"), "one provider and one region"),
         (("plan", "--wanted", "nodes.yaml", "--file", "now.yaml"), "holds no NodePool"),
         (("plan", "--wanted", "bad.yaml", "--file", "now.yaml"), "no YAML that can be read"),
     ],

@@ -164,7 +164,7 @@ def test_stale_data_is_marked_in_the_output_and_by_the_code(run: Run, stale: str
     ("arguments", "code", "words"),
     [
         (("ec2-fleet", "-p", "gcp", "-r", "a", "--launch-template", "gpu"), 2, "for aws, not gcp"),
-        (("ec2-fleet", "-g", "1", "--launch-template", "gpu"), 2, "give one --region"),
+        (("ec2-fleet", "-g", "1", "--launch-template", "gpu"), 2, "give one region"),
         (("ec2-fleet", *AWS, "--launch-template", "x"), 1, "neither a name nor an id"),
         (("cluster-autoscaler", "-r", "us-east-1"), 2, "give --provider"),
         (("cluster-autoscaler", *AWS, "--group", "g5"), 2, "--group g5: write NAME=VALUE"),

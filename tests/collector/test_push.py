@@ -33,8 +33,8 @@ class Ear:
 
 def push(body: Any, headers: Mapping[str, str] | None = None) -> list[Any]:
     ear = Ear()
-    records = read_pushed(ear.provider, json.dumps(body).encode(), headers or {}, NOW)
-    assert len(records) == len(ear.heard)
+    told = read_pushed(ear.provider, json.dumps(body).encode(), headers or {}, NOW)
+    assert len(told.records) == told.events == len(ear.heard)
     return ear.heard
 
 

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from fastapi.testclient import TestClient
+from starlette.requests import HTTPConnection
 
 from api.app import create_app
-from api.security.principal import Access, LocalAccess
+from api.security.principal import Access, LocalAccess, Principal, Scope
 from api.service.state import Service, service_of
 from api.settings import settings_from
 from collector.watchlist import Watchlist
@@ -36,3 +37,24 @@ def a_service(*records: Record, now: datetime = NOW) -> Generator[Service]:
 def a_client(service: Service, access: Access | None = None) -> TestClient:
     """A client of the application; by default of somebody on this machine."""
     return TestClient(create_app(service, access or LocalAccess()), "http://localhost")
+
+
+class Known:
+    """Everybody who asks is this one."""
+
+    def __init__(self, *scopes: Scope, name: str = "ci") -> None:
+        self._principal = Principal(name, frozenset(scopes))
+
+    def principal(self, asking: HTTPConnection) -> Principal | None:
+        """The one."""
+        del asking
+        return self._principal
+
+
+class Nobody:
+    """Nobody who asks is known."""
+
+    def principal(self, asking: HTTPConnection) -> Principal | None:
+        """None."""
+        del asking
+        return None

@@ -12,13 +12,13 @@ from functools import partial
 from collector.errors import SourceChangedError, SourceDeniedError
 from collector.provider import Feed, RecordedAs, Scope, Setting, Source
 from collector.providers.alibaba.client import connection_of
-from collector.providers.alibaba.events import read_message
+from collector.providers.alibaba.events import SOURCE, read_message
 from collector.providers.alibaba.machines import PERMISSION as LOOK_UP
 from collector.providers.alibaba.machines import attributed
 from collector.providers.alibaba.queue_client import EVENT_QUEUE, EventQueue, Message
 from warehouse.records import Interruption, Record, Semantics
 
-NAME = "alibaba.event_queue"
+NAME = SOURCE
 
 WAIT_SECONDS = 10
 """How long the first call waits for a message (long polling; the service's limit is 30). Less

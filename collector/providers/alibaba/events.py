@@ -23,8 +23,9 @@ from collector.providers.alibaba.safe_xml import name_of, root_of, texts_of
 from collector.quality import CLOCK_SKEW, FIRST_SPOT_MARKET
 from warehouse.records import Interruption, InterruptionKind, Record
 
-PUSH = "alibaba.push"
-"""The source of what was pushed to us, which no feed collected."""
+SOURCE = "alibaba.event_queue"
+"""The source of what a queue brought and of what was pushed to us: the same event by both ways is
+one fact."""
 
 INTERRUPTION = "Instance:PreemptibleInstanceInterruption"
 ECS_PREFIX = "ecs:"
@@ -52,9 +53,9 @@ def pushed(event: Mapping[str, Any], observed_at: datetime) -> Iterator[Record]:
     Raises:
         SourceChangedError: neither a CloudEvent nor CloudMonitor's JSON, or one without a field.
     """
-    with reading(PUSH, "an event"):
+    with reading(SOURCE, "an event"):
         inner = unwrapped(event)
-    yield from parse(inner, observed_at=observed_at, source=PUSH)
+    yield from parse(inner, observed_at=observed_at, source=SOURCE)
 
 
 def parse(

@@ -11,7 +11,7 @@ import pytest
 
 from collector.errors import SourceChangedError
 from collector.providers.alibaba import PROVIDER
-from collector.providers.alibaba.events import PUSH, parse, pushed, read_message
+from collector.providers.alibaba.events import SOURCE, parse, pushed, read_message
 from collector.push import read_pushed
 from tests.support.alibaba import payload
 from tests.support.loopback import NOW
@@ -188,8 +188,10 @@ def test_a_time_may_be_a_little_ahead_of_ours() -> None:
 
 @pytest.mark.parametrize("event", [EVENTBRIDGE, MONITOR, json.loads(in_json(json.dumps(MONITOR)))])
 def test_a_pushed_event_is_read_like_a_message(event: dict[str, Any]) -> None:
-    assert list(pushed(event, NOW)) == [announcement(PUSH)]
-    assert read_pushed(PROVIDER, json.dumps(event).encode(), {}, NOW) == [announcement(PUSH)]
+    assert list(pushed(event, NOW)) == [announcement(SOURCE)]
+    assert read_pushed(PROVIDER, json.dumps(event).encode(), {}, NOW).records == [
+        announcement(SOURCE)
+    ]
 
 
 def test_a_pushed_cloud_event_may_have_its_attributes_in_headers() -> None:
@@ -200,10 +202,10 @@ def test_a_pushed_cloud_event_may_have_its_attributes_in_headers() -> None:
     }
     body = json.dumps(EVENTBRIDGE["data"]).encode()
 
-    assert read_pushed(PROVIDER, body, headers, NOW) == [announcement(PUSH)]
+    assert read_pushed(PROVIDER, body, headers, NOW).records == [announcement(SOURCE)]
 
 
 @pytest.mark.parametrize("event", [{}, {"TopicName": "t", "Message": "{"}, {"specversion": "1.0"}])
 def test_a_pushed_event_of_an_unknown_form_is_reported(event: dict[str, Any]) -> None:
-    with pytest.raises(SourceChangedError, match=r"^alibaba\.push: an event: "):
+    with pytest.raises(SourceChangedError, match=r"^alibaba\.event_queue: an event: "):
         list(pushed(event, NOW))

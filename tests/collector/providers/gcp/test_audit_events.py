@@ -184,7 +184,7 @@ def test_without_the_name_of_a_subscription_nothing_is_asked(name: str) -> None:
 def test_what_pubsub_pushes_is_read_like_what_is_pulled() -> None:
     body = json.dumps(recorded("pubsub.push.audit_log.json")).encode()
 
-    assert read_pushed(PROVIDER, body, {}, NOW) == [taken()]
+    assert read_pushed(PROVIDER, body, {}, NOW).records == [taken()]
 
 
 def test_a_pushed_entry_about_something_else_says_nothing() -> None:

@@ -1,11 +1,17 @@
 """The rows of ``spotcast lead-time``: for a table, for programs, and for the guard's options."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from advisor.lead_time import Part, Term
 from advisor.lead_time_choices import ASKED, Choice
+from advisor.risk.horizons import HORIZONS_MINUTES
 from api.output import Column, Format
+from api.units import age_text
+
+LONGEST = timedelta(minutes=max(HORIZONS_MINUTES))
+"""As far as forecasts reach."""
 
 NONE = "-"
 
@@ -57,6 +63,16 @@ def guard_options(found: Sequence[Choice]) -> str:
         for one in found
         if one.name == ASKED
     )
+
+
+def far_notes(found: Sequence[Choice]) -> list[str]:
+    """A sentence for each cloud where more must be foreseen than forecasts reach."""
+    return [
+        f"{one.start.provider}: {age_text(one.lead.horizon)} must be foreseen, and forecasts "
+        f"reach {age_text(LONGEST)}: shorten the start, or keep spare machines."
+        for one in found
+        if one.name == ASKED and one.lead.horizon > LONGEST
+    ]
 
 
 def _row(one: Choice, asked: Choice) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The process of ``spotcast serve``: its threads, its HTTP server, its log."""
