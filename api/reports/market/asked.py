@@ -13,9 +13,10 @@ from api.reports.market.document import Period
 from api.settings import Settings
 from api.skill import Judge, judge_of, recent_outcomes
 from warehouse.forecasts import newest_forecasts
+from warehouse.interruption_rates import RateBy, interruption_counts
 from warehouse.on_demand import ListedQuestion, listed_prices
 from warehouse.prices import market_frame
-from warehouse.records import Signal
+from warehouse.records import Pool, Signal
 from warehouse.reporting import prices_told
 from warehouse.signals import newest_signals
 from warehouse.store import Warehouse
@@ -109,6 +110,17 @@ class Asked:
     def judge(self) -> Judge:
         """The verdict on each kind of forecast at the end."""
         return judge_of(self.outcomes, self.span.end)
+
+    @cached_property
+    def loss_rates(self) -> dict[Pool, float]:
+        """Interruptions per node-hour in the period, of pools with time at risk in it."""
+        between = self.span.start, self.span.end
+        rows = interruption_counts(self.warehouse, between, RateBy.POOL).to_dicts()
+        return {
+            Pool(*(row[part] for part in POOL)): row["interruptions"] / row["node_hours"]
+            for row in rows
+            if row["node_hours"] and all(row[part] is not None for part in POOL)
+        }
 
     def market_at(self, at: datetime) -> pl.DataFrame:
         """The market at a time, with ``usd_per_hour`` and ``on_demand_usd_per_hour``."""

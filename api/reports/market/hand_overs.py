@@ -64,7 +64,7 @@ def hand_overs_section(asked: Asked) -> tuple[Section, list[Figure]]:
 
 def _row(row: dict[str, Any], lost: pl.DataFrame, asked: Asked) -> dict[str, Any]:
     seconds = row["overlap_seconds"]
-    told = hand_over_row(row, asked.settings.usd_per_unit, asked.span.end)
+    told = hand_over_row(row, asked.settings, asked.span.end)
     return {
         **told,
         "took_hours": told["took_seconds"] / 3600,

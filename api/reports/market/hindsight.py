@@ -1,0 +1,259 @@
+"""Advice in hindsight: the pool that stood first each day against the one that turned out cheapest.
+
+Nobody can know what an interruption would have cost a workload that is not there, and most pools
+are not watched: so prices are compared everywhere, and interruptions only where both were watched.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from advisor import Demand, Policy, Universe, rank_in
+from advisor.forecast_risk import hazards_of
+from advisor.gpus import GpuModel, model_of
+from api.reports.market.asked import POOL, Asked
+from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
+from api.reports.market.words import count, number_of
+from warehouse.forecasts import newest_forecasts
+from warehouse.prices import market
+from warehouse.records import Offering, Pool
+
+NAME = "hindsight"
+SHOWN = 30
+RESTART = Demand().restart
+"""What an interruption costs, as everywhere unless said otherwise: that much of the machine."""
+
+UTC = pl.Datetime("us", "UTC")
+
+LEAST_POOLS = 2
+"""Where there is one pool there is no choice."""
+
+COLUMNS = (
+    Column(field="day", heading="Day", kind=Kind.TIME),
+    Column(field="gpu", heading="GPUs"),
+    Column(field="pools", heading="Pools", kind=Kind.COUNT),
+    Column(field="chosen", heading="Stood first"),
+    Column(field="chosen_usd_per_hour", heading="It cost, USD/h", kind=Kind.USD),
+    Column(field="best", heading="Cheapest in hindsight"),
+    Column(field="best_usd_per_hour", heading="It cost, USD/h", kind=Kind.USD),
+    Column(field="regret_usd_per_hour", heading="Regret, USD/h", kind=Kind.USD),
+    Column(field="with_losses_usd_per_hour", heading="with losses", kind=Kind.USD),
+    Column(field="risk_known", heading="Risk known"),
+    Column(field="source", heading="Source", kind=Kind.SOURCE, fact="spot price"),
+    Column(field="age_hours", heading="Age", kind=Kind.AGE),
+)
+
+
+class Choice(NamedTuple):
+    """What stood first on a day, for one model and number of GPUs."""
+
+    day: datetime
+    gpu: str
+    pools: list[Pool]
+    first: Pool
+    is_risk_known: bool
+
+
+def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
+    """The section, and its figures for the summary."""
+    title = "Advice in hindsight"
+    costs = daily_costs(asked)
+    rows = sorted(
+        (_row(one, costs, asked) for one in choices(asked) if _is_priced(one, costs)),
+        key=lambda row: (-round(row["regret_usd_per_hour"], 9), row["day"], row["gpu"]),
+    )
+    if not rows:
+        why = (
+            "No GPU had prices of two pools or more at the beginning of a day of the period: there "
+            "was nothing to choose from."
+        )
+        return Section(name=NAME, title=title, missing=(why,)), []
+    return (
+        Section(
+            name=NAME,
+            title=title,
+            sentences=tuple(_sentences(rows)),
+            charts=(_chart(rows),),
+            tables=(
+                table_of(
+                    "hindsight",
+                    "The pool that stood first at the beginning of a day, largest regret first",
+                    COLUMNS,
+                    rows,
+                    shown=SHOWN,
+                ),
+            ),
+            notes=(
+                "No advice is stored, so the ranking of each day is made again from what was known "
+                "at its beginning, for one machine of each GPU model and number. Regret is the "
+                "mean price over the day above that of the pool that turned out cheapest. With "
+                "losses: the same with the interruptions of watched machines, each at "
+                f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
+                "was not watched. A dearer pool that was not interrupted may have been the better "
+                "choice, and often nobody can tell.",
+            ),
+        ),
+        _figures(rows),
+    )
+
+
+def choices(asked: Asked) -> Iterator[Choice]:
+    """What stood first at the beginning of each day, of all that could be had."""
+    for day in asked.span.days:
+        found = market(asked.warehouse, day, usd_per_unit=asked.settings.usd_per_unit)
+        groups: dict[tuple[GpuModel, int], list[Offering]] = {}
+        for one in found.offerings:
+            model = model_of(one.instance_type)
+            if model is not None and one.usd_per_hour is not None:
+                groups.setdefault((model, one.instance_type.gpu_count), []).append(one)
+        forecasts = newest_forecasts(asked.warehouse, day)
+        signals = [one for one in asked.signals.values() if one.observed_at <= day]
+        for (model, number), own in groups.items():
+            if len(own) < LEAST_POOLS:
+                continue
+            pools = [one.pool for one in own]
+            universe = Universe(own, hazards_of(pools, forecasts, signals, day))
+            ranked = rank_in(universe, Demand(gpu_manufacturer=None), Policy()).ranked
+            if ranked:
+                first = ranked[0]
+                yield Choice(
+                    day,
+                    f"{number} x {model.name}",
+                    pools,
+                    first.offering.pool,
+                    first.hazard_per_hour is not None,
+                )
+
+
+def daily_costs(asked: Asked) -> dict[tuple[datetime, Pool], dict[str, Any]]:
+    """What each GPU pool cost on each day, by day and pool: ``usd_per_hour``, source, ``told_at``.
+
+    The mean by time of the price that stood at the beginning of the day and those that came into
+    force in it, of the same source.
+    """
+    found: dict[tuple[datetime, Pool], dict[str, Any]] = {}
+    series = [*POOL, "source"]
+    for day, frame in asked.daily[:-1]:
+        end = day + timedelta(days=1)
+        stood = frame.filter(pl.col("gpu_count") > 0, pl.col("usd_per_hour").is_not_null())
+        columns = [*series, "effective_at", "usd_per_hour"]
+        begun = stood.select(columns).with_columns(effective_at=pl.lit(day).cast(UTC))
+        meanwhile = asked.told.filter(
+            pl.col("effective_at") > day, pl.col("effective_at") < end
+        ).join(begun.select(series), on=series, how="semi")
+        steps = pl.concat([begun, meanwhile.select(columns).cast({"effective_at": UTC})])
+        until = pl.col("effective_at").shift(-1).over(series).fill_null(pl.lit(end))
+        seconds = (until - pl.col("effective_at")).dt.total_seconds()
+        means = (
+            steps.sort(*series, "effective_at")
+            .with_columns(seconds=seconds)
+            .group_by(series)
+            .agg(
+                usd_per_hour=(pl.col("usd_per_hour") * pl.col("seconds")).sum()
+                / pl.col("seconds").sum(),
+                told_at=pl.col("effective_at").max(),
+            )
+        )
+        for row in means.iter_rows(named=True):
+            found[day, Pool(*(row[part] for part in POOL))] = row
+    return found
+
+
+def _is_priced(one: Choice, costs: dict[tuple[datetime, Pool], dict[str, Any]]) -> bool:
+    return (one.day, one.first) in costs
+
+
+def _row(
+    one: Choice, costs: dict[tuple[datetime, Pool], dict[str, Any]], asked: Asked
+) -> dict[str, Any]:
+    known = [pool for pool in one.pools if (one.day, pool) in costs]
+    usd = {pool: costs[one.day, pool]["usd_per_hour"] for pool in known}
+    best = min(known, key=lambda pool: (usd[pool], pool != one.first, pool))
+    losses = asked.loss_rates
+    restart = RESTART.total_seconds() / 3600
+
+    def whole(pool: Pool) -> float | None:
+        rate = losses.get(pool)
+        return None if rate is None else usd[pool] * (1 + rate * restart)
+
+    first_whole, best_whole = whole(one.first), whole(best)
+    told = costs[one.day, one.first]
+    return {
+        "day": one.day,
+        "gpu": one.gpu,
+        "pools": len(known),
+        "chosen": _name(one.first),
+        "chosen_usd_per_hour": usd[one.first],
+        "best": _name(best),
+        "best_usd_per_hour": usd[best],
+        "regret_usd_per_hour": usd[one.first] - usd[best],
+        "with_losses_usd_per_hour": (
+            None if first_whole is None or best_whole is None else first_whole - best_whole
+        ),
+        "risk_known": one.is_risk_known,
+        "source": told["source"],
+        "age_hours": asked.age_hours(told["told_at"]),
+    }
+
+
+def _name(pool: Pool) -> str:
+    return f"{pool.instance_type} in {pool.region if pool.zone == '*' else pool.zone}"
+
+
+def _sentences(rows: list[dict[str, Any]]) -> list[str]:
+    regrets = pl.Series([row["regret_usd_per_hour"] for row in rows])
+    right = int((regrets <= 1e-9).sum())  # noqa: PLR2004 - prices are converted in floats
+    top = rows[0]
+    found = [
+        f"Of {count(len(rows))} daily choices the first pool was the cheapest of the day "
+        f"{count(right)} times; over all the regret was {float(str(regrets.mean())):.4f} USD/h on "
+        "average, by price."
+    ]
+    if top["regret_usd_per_hour"] > 0:
+        found.append(
+            f"Largest: {top['gpu']} on {top['day']:%Y-%m-%d}: {top['chosen']} cost "
+            f"{top['chosen_usd_per_hour']:.4g} USD/h, {top['best']} "
+            f"{top['best_usd_per_hour']:.4g}."
+        )
+    unknown = sum(row["with_losses_usd_per_hour"] is None for row in rows)
+    blind = sum(not row["risk_known"] for row in rows)
+    if unknown:
+        found.append(
+            f"Of {count(unknown)} of them it is not known how often machines were lost in both "
+            f"pools, so nobody can tell whether the dearer pool was worth it."
+        )
+    if blind:
+        found.append(f"In {count(blind)} the order was by price alone, as no risk was known.")
+    return found
+
+
+def _chart(rows: list[dict[str, Any]]) -> Chart:
+    by_gpu = (
+        pl.DataFrame({"gpu": [r["gpu"] for r in rows], "r": [r["regret_usd_per_hour"] for r in rows]})
+        .group_by("gpu")
+        .agg(regret_usd_per_hour=pl.col("r").mean())
+        .sort(-pl.col("regret_usd_per_hour"), "gpu")
+        .head(SHOWN)
+    )
+    top = by_gpu.row(0, named=True)
+    return Chart(
+        drawing=Drawing.REGRETS,
+        caption="Mean regret of the first pool over the days, by GPU",
+        text=f"{number_of(by_gpu.height, 'kind')} of GPU machines; the largest is {top['gpu']}: "
+        f"{top['regret_usd_per_hour']:.4f} USD/h.",
+        rows=tuple(by_gpu.to_dicts()),
+    )
+
+
+def _figures(rows: list[dict[str, Any]]) -> list[Figure]:
+    mean = sum(row["regret_usd_per_hour"] for row in rows) / len(rows)
+    return [
+        Figure(
+            label="Mean regret, USD/h",
+            value=mean,
+            kind=Kind.USD,
+            about="first pool of each day against the cheapest in hindsight, by price",
+        )
+    ]
