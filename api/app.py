@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from api.dashboard.pages.problem import problem_page
+from api.dashboard.router import router as dashboard
 from api.metrics import Metrics
 from api.security.gate import Gate
 from api.security.principal import ACTS, INGESTS, READS, Access
@@ -64,6 +66,7 @@ def create_app(service: Service, access: Access, metrics: Metrics | None = None)
     )
     app.state.service = service
     app.state.metrics = metrics
+    app.state.problem_page = problem_page
     add_problems(app)
     for router in routers(ROUTES):
         app.include_router(router, prefix="/v1", dependencies=[READS])
@@ -73,6 +76,7 @@ def create_app(service: Service, access: Access, metrics: Metrics | None = None)
         app.include_router(router, dependencies=[READS])
     for router in routers(OPEN):
         app.include_router(router)
+    app.include_router(dashboard, dependencies=[READS])
     add_tools(app, service)
     app.add_middleware(
         GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=COMPRESSION_LEVEL

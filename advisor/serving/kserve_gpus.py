@@ -100,7 +100,7 @@ def _is_named(label: str, gpu: Gpu) -> bool:
     """Whether a label's value (``NVIDIA-A100-SXM4-80GB``, ``l4``) means that model."""
     said = words_of(label)
     sizes = {int(one.removesuffix("gb")) for one in said if re.fullmatch(r"\d+gb", one)}
-    named = {one for one in said if not _NOISE.fullmatch(one)}
+    named = frozenset(one for one in said if not _NOISE.fullmatch(one))
     own = words_of(gpu.model.name)
     is_model = named == own or "".join(sorted(named)) == "".join(sorted(own))
     return is_model and (not sizes or round(gpu.model.memory_gb) in sizes)

@@ -26,6 +26,11 @@ Rows = Sequence[dict[str, Any]]
 
 def lead_time_chart(found: Sequence[Choice]) -> str:
     """The start as asked for each cloud, and below it what each acceleration leaves to foresee."""
+    return svg(lead_time_drawing(found))
+
+
+def lead_time_drawing(found: Sequence[Choice]) -> Any:
+    """The same, not drawn yet."""
     asked = [one for one in found if one.name == ASKED]
     steps = [step for one in asked for step in _steps(one)]
     left = [
@@ -38,11 +43,9 @@ def lead_time_chart(found: Sequence[Choice]) -> str:
         for one in found
     ]
     longest = max(float(step["end"]) for step in steps)
-    return svg(
-        alt.vconcat(
-            _waterfall(steps, longest), _remaining(left, longest), spacing=30
-        ).resolve_scale(color="independent")
-    )
+    return alt.vconcat(
+        _waterfall(steps, longest), _remaining(left, longest), spacing=30
+    ).resolve_scale(color="independent")
 
 
 def _steps(one: Choice) -> Iterator[dict[str, Any]]:

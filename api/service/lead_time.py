@@ -1,5 +1,6 @@
 """How long until a replacement serves on each cloud, and what of it must be foreseen."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from api.lead_time_rows import LONGEST, choice_rows, far_notes
 from api.output import Format
 from api.service.page import Page
 from api.service.state import Service
+from warehouse.records import StartDuration
 from warehouse.starts import starts_since
 
 Size = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
@@ -122,8 +124,10 @@ class LeadTimePage(Page[LeadTimeOut]):
     """The start as asked on each cloud, then with each acceleration that it lacks."""
 
 
-def lead_time_page(service: Service, asked: StartIn) -> LeadTimePage:
-    """By published figures and by what was seen of own starts.
+def starts_found(
+    service: Service, asked: StartIn
+) -> tuple[Sequence[Choice], Sequence[StartDuration]]:
+    """Each way to start on each cloud, and what was seen of own starts.
 
     Raises:
         StartError: the start cannot be.
@@ -133,18 +137,28 @@ def lead_time_page(service: Service, asked: StartIn) -> LeadTimePage:
     with service.reading() as warehouse:
         history = starts_since(warehouse, now, now - REMEMBERED, providers=clouds)
     drain = timedelta(seconds=asked.drain_seconds)
-    found: list[Choice] = [
+    found = [
         one
         for start in starts
         for one in choices(start, history, now, drain=drain, correlation=asked.correlation)
     ]
+    return found, history
+
+
+def lead_time_page(service: Service, asked: StartIn) -> LeadTimePage:
+    """By published figures and by what was seen of own starts.
+
+    Raises:
+        StartError: the start cannot be.
+    """
+    found, history = starts_found(service, asked)
     return LeadTimePage.model_validate(
         {
             "items": [
                 {**row, "is_within_reach": one.lead.horizon <= LONGEST}
                 for row, one in zip(choice_rows(found, Format.JSON), found, strict=True)
             ],
-            "as_of": now,
+            "as_of": service.clock(),
             "data_as_of": min((one.observed_at for one in history), default=None),
             "notes": [BASIS, *far_notes(found)],
         }

@@ -1,10 +1,10 @@
 """Errors as RFC 9457 problem documents, each naming what is wrong and how to mend it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -20,6 +20,9 @@ from collector.errors import SourceError
 from warehouse.errors import WarehouseBusyError, WarehouseError, WarehouseSpaceError
 
 MEDIA_TYPE = "application/problem+json"
+
+PROGRAMS = ("/v1/", "/api/")
+"""What only programs ask for: there a problem is a document, whatever is accepted."""
 
 
 class FieldError(BaseModel):
@@ -39,6 +42,10 @@ class ProblemDocument(BaseModel):
     instance: str = Field(examples=["/v1/rankings"], description="The path that was asked.")
     request_id: str | None = Field(default=None, description="Find it in the log by this.")
     errors: list[FieldError] = Field(default_factory=list, description="Each wrong field.")
+
+
+ProblemPage = Callable[[Request, ProblemDocument], Response]
+"""Draws a problem for people; the application keeps it as ``state.problem_page``."""
 
 
 class Problem(Exception):  # noqa: N818 - the standard's word
@@ -102,7 +109,7 @@ def document(
     *,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """The response that tells of a problem."""
     told = ProblemDocument(
         title=HTTPStatus(status).phrase,
@@ -112,9 +119,19 @@ def document(
         request_id=getattr(request.state, "request_id", None),
         errors=list(errors),
     )
-    return JSONResponse(
-        told.model_dump(), status, {"cache-control": "no-store", **(headers or {})}, MEDIA_TYPE
-    )
+    sent = {"cache-control": "no-store", **(headers or {})}
+    if drawn := _page(request, told):
+        drawn.headers.update(sent)
+        return drawn
+    return JSONResponse(told.model_dump(), status, sent, MEDIA_TYPE)
+
+
+def _page(request: Request, told: ProblemDocument) -> Response | None:
+    """The problem as a page, for a person at a browser; None for programs."""
+    page: ProblemPage | None = getattr(request.app.state, "problem_page", None)
+    is_person = "text/html" in request.headers.get("accept", "")
+    is_program = request.url.path.startswith(PROGRAMS)
+    return page(request, told) if page and is_person and not is_program else None
 
 
 def add_problems(app: FastAPI) -> None:
@@ -127,15 +144,15 @@ def add_problems(app: FastAPI) -> None:
         app.exception_handler(kind)(_told)
 
 
-def _problem(request: Request, error: Problem) -> JSONResponse:
+def _problem(request: Request, error: Problem) -> Response:
     return document(request, error.status, error.detail, errors=error.errors, headers=error.headers)
 
 
-def _http(request: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> Response:
     return document(request, error.status_code, str(error.detail), headers=error.headers)
 
 
-def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+def _invalid(request: Request, error: RequestValidationError) -> Response:
     errors = [
         FieldError(
             field=".".join(str(part) for part in one["loc"]),
@@ -147,7 +164,7 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     return document(request, HTTPStatus.UNPROCESSABLE_ENTITY, named, errors=errors)
 
 
-def _fault(request: Request, _: Exception) -> JSONResponse:
+def _fault(request: Request, _: Exception) -> Response:
     """A fault of ours: the server's log has where it happened, the client its request id.
 
     It is sent outside of all that a request passes, so it names the id itself.
@@ -158,7 +175,7 @@ def _fault(request: Request, _: Exception) -> JSONResponse:
     return document(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, headers=headers)
 
 
-def _told(request: Request, error: Exception) -> JSONResponse:
+def _told(request: Request, error: Exception) -> Response:
     status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
     errors = []
     if isinstance(error, DemandError | ManifestError):

@@ -14,6 +14,7 @@ from schemathesis.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from schemathesis.core.result import Err
 
 CHECKS = [
     not_a_server_error,
@@ -34,6 +35,8 @@ def operations(app: FastAPI, headers: Mapping[str, str]) -> Iterator[Operation]:
     """Every operation that the document describes; ``headers`` are needed to read it."""
     schema = schemathesis.openapi.from_asgi(OPENAPI, app, headers=dict(headers))
     for found in schema.get_all_operations():
+        if isinstance(found, Err):
+            raise found.err()
         yield found.ok()
 
 
@@ -58,7 +61,7 @@ def probe(
             database=None,
             deadline=None,
             phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck(one) for one in HealthCheck],
         )
         def ask(case: Any) -> None:
             nonlocal asked
