@@ -105,6 +105,12 @@ STALE_SPANS = """
     order by feed, scope, stale_from
 """
 
+ROUGH_PROBES = """
+    select count(*)
+    from availability_tick
+    where observed_at > $start and observed_at <= $end and observed_at_is_approximate
+"""
+
 
 def prices_told(warehouse: Warehouse, start: datetime, end: datetime) -> pl.DataFrame:
     """Every spot price that came into force after ``start`` and up to ``end``, by pool and time.
@@ -149,3 +155,8 @@ def stale_spans(
         "late_us": [one // microsecond for one in late_after.values()],
     }
     return warehouse.ask(STALE_SPANS, given)
+
+
+def rough_probes(warehouse: Warehouse, start: datetime, end: datetime) -> int:
+    """How many probes of a span of time are dated by the day only, so that they score nothing."""
+    return int(warehouse.rows(ROUGH_PROBES, {"start": start, "end": end})[0][0])

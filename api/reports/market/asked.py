@@ -15,13 +15,15 @@ from api.skill import Judge, judge_of, recent_outcomes
 from warehouse.forecasts import newest_forecasts
 from warehouse.interruption_rates import RateBy, interruption_counts
 from warehouse.on_demand import ListedQuestion, listed_prices
-from warehouse.prices import market_frame
-from warehouse.records import Pool, Signal
+from warehouse.prices import STANDS, market_frame
+from warehouse.records import Pool, Semantics, Signal
 from warehouse.reporting import prices_told
 from warehouse.signals import newest_signals
 from warehouse.store import Warehouse
 
 POOL = ("provider", "region", "zone", "instance_type")
+
+CHANGE = Semantics.CHANGE_POINT.value
 
 LOOKS_BACK = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(days=7)}
 
@@ -98,7 +100,12 @@ class Asked:
 
     @cached_property
     def forecasts(self) -> pl.DataFrame:
-        """The newest forecast of each pool and horizon at the end."""
+        """The newest forecast of each pool and horizon, of those issued in the period."""
+        return self.every_forecast.filter(pl.col("issued_at") > self.span.start)
+
+    @cached_property
+    def every_forecast(self) -> pl.DataFrame:
+        """The same, however old."""
         return newest_forecasts(self.warehouse, self.span.end)
 
     @cached_property
@@ -123,10 +130,18 @@ class Asked:
         }
 
     def market_at(self, at: datetime) -> pl.DataFrame:
-        """The market at a time, with ``usd_per_hour`` and ``on_demand_usd_per_hour``."""
+        """The market at a time, with ``usd_per_hour`` and ``on_demand_usd_per_hour``.
+
+        Without the pools whose price was last known more than `STANDS` before. A source that tells
+        changes only has none to tell of a pool while it tells of others in the region.
+        """
         frame = self.in_usd(market_frame(self.warehouse, at))
         rate = _rate("on_demand_currency", self.settings.usd_per_unit)
-        return frame.with_columns(on_demand_usd_per_hour=pl.col("on_demand_per_hour") * rate)
+        spoken = pl.col("known_at").max().over("provider", "region", "source")
+        told = pl.when(pl.col("semantics") == CHANGE).then(spoken).otherwise(pl.col("known_at"))
+        return frame.filter(told >= at - STANDS).with_columns(
+            on_demand_usd_per_hour=pl.col("on_demand_per_hour") * rate
+        )
 
     def in_usd(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with its prices converted; null where no rate is known."""

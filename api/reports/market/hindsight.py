@@ -4,21 +4,22 @@ Nobody can know what an interruption would have cost a workload that is not ther
 are not watched: so prices are compared everywhere, and interruptions only where both were watched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from advisor import Demand, Policy, Universe, rank_in
+from advisor import DEFINITIONS, Demand, Hazard, Policy, Universe, rank_in
 from advisor.forecast_risk import hazards_of
 from advisor.gpus import GpuModel, model_of
 from api.reports.market.asked import POOL, Asked
 from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
 from api.reports.market.words import count, number_of
 from warehouse.forecasts import newest_forecasts
-from warehouse.prices import market
+from warehouse.prices import offerings_of
 from warehouse.records import Offering, Pool
+from warehouse.signals import newest_signals
 
 NAME = "hindsight"
 SHOWN = 30
@@ -101,30 +102,40 @@ def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
 
 def choices(asked: Asked) -> Iterator[Choice]:
     """What stood first at the beginning of each day, of all that could be had."""
-    for day in asked.span.days:
-        found = market(asked.warehouse, day, usd_per_unit=asked.settings.usd_per_unit)
+    for day, frame in asked.daily[:-1]:
+        is_gpu = (pl.col("gpu_count") > 0) & pl.col("usd_per_hour").is_not_null()
+        offered = offerings_of(frame.filter(is_gpu), asked.settings.usd_per_unit)
         groups: dict[tuple[GpuModel, int], list[Offering]] = {}
-        for one in found.offerings:
-            model = model_of(one.instance_type)
-            if model is not None and one.usd_per_hour is not None:
+        for one in offered:
+            if model := model_of(one.instance_type):
                 groups.setdefault((model, one.instance_type.gpu_count), []).append(one)
-        forecasts = newest_forecasts(asked.warehouse, day)
-        signals = [one for one in asked.signals.values() if one.observed_at <= day]
+        hazards = _hazards(asked, day, [one.pool for one in offered])
         for (model, number), own in groups.items():
             if len(own) < LEAST_POOLS:
                 continue
-            pools = [one.pool for one in own]
-            universe = Universe(own, hazards_of(pools, forecasts, signals, day))
+            universe = Universe(own, {one.pool: hazards.get(one.pool, ()) for one in own})
             ranked = rank_in(universe, Demand(gpu_manufacturer=None), Policy()).ranked
             if ranked:
-                first = ranked[0]
                 yield Choice(
                     day,
                     f"{number} x {model.name}",
-                    pools,
-                    first.offering.pool,
-                    first.hazard_per_hour is not None,
+                    [one.pool for one in own],
+                    ranked[0].offering.pool,
+                    ranked[0].hazard_per_hour is not None,
                 )
+
+
+def _hazards(asked: Asked, day: datetime, pools: list[Pool]) -> Mapping[Pool, tuple[Hazard, ...]]:
+    """What was known at the beginning of a day of the risk of those pools."""
+    types = {pool.instance_type for pool in pools}
+    signals = [
+        one
+        for one in newest_signals(asked.warehouse, day, list(DEFINITIONS))
+        if one.pool.instance_type in types
+    ]
+    forecasts = newest_forecasts(asked.warehouse, day)
+    own = forecasts.filter(pl.col("instance_type").is_in(sorted(types)))
+    return hazards_of(pools, own, signals, day)
 
 
 def daily_costs(asked: Asked) -> dict[tuple[datetime, Pool], dict[str, Any]]:

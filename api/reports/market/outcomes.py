@@ -12,6 +12,7 @@ from api.reports.market.movers import PLACE
 from api.reports.market.words import count, number_of, share
 from api.skill import SEED
 from api.units import horizon_text
+from warehouse.reporting import rough_probes
 
 NAME = "outcomes"
 SHOWN_POOLS = 20
@@ -114,12 +115,16 @@ def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
 
 
 def _why_nothing(asked: Asked) -> str:
-    if asked.forecasts.is_empty():
+    if asked.every_forecast.is_empty():
         return "No forecast had been issued by the end of the period."
-    return (
+    why = (
         "No forecast issued in the period was for a pool in which anything was watched, with a "
         "window that has passed: nothing can be said of how good they were."
     )
+    rough = rough_probes(asked.warehouse, asked.span.start, asked.span.end)
+    if rough:
+        why += f" {number_of(rough, 'probe')} of the period are dated by the day only: too roughly."
+    return why
 
 
 def _said(one: Score) -> str:

@@ -37,8 +37,9 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
     title = "Pools by risk"
     rows = risk_rows(asked)
     if not rows:
-        why = "No forecast had been issued by the end of the period (`spotcast forecast`)."
-        return Section(name=NAME, title=title, missing=(why,)), []
+        why = "No forecast was issued in the period (`spotcast forecast`)."
+        old = _only_old(asked)
+        return Section(name=NAME, title=title, missing=(why, *old)), []
     verdicts = skill_rows(_asked_horizons(asked), asked.judge)
     mean = sum(row["age_hours"] for row in rows) / len(rows)
     return (
@@ -50,6 +51,7 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
                 f"{mean:.0f} h before the end of the period on average.",
                 *_ends(rows),
                 *unskilled(verdicts),
+                *_only_old(asked),
             ),
             charts=tuple(_chart(rows)),
             tables=(
@@ -68,6 +70,15 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
 
 def _asked_horizons(asked: Asked) -> pl.DataFrame:
     return asked.forecasts.filter(pl.col("horizon_seconds").is_in(list(HORIZONS.values())))
+
+
+def _only_old(asked: Asked) -> list[str]:
+    """A sentence if there are forecasts that say nothing of the period."""
+    every = asked.every_forecast.select(POOL).n_unique()
+    old = every - asked.forecasts.select(POOL).n_unique()
+    if not old:
+        return []
+    return [f"{number_of(old, 'pool')} with none but an older forecast are left out."]
 
 
 def risk_rows(asked: Asked) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ def share(value: float | None, *, signed: bool = False) -> str:
     percent = 100 * abs(value)
     digits = 0 if percent >= 100 else 1 if percent >= 1 else 2  # noqa: PLR2004 - three figures
     text = f"{percent:,.{digits}f}\u00a0%"
-    if value < 0 and percent:
+    if not float(text.removesuffix("\u00a0%").replace(",", "")):
+        return "0\u00a0%"
+    if value < 0:
         return f"{MINUS}{text}"
     return f"+{text}" if signed and value > 0 else text
 

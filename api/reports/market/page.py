@@ -1,0 +1,62 @@
+"""The report as a page: one file, without scripts and without anything from elsewhere."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from api.reports.market.document import Cell, Column, Kind, ReportDocument
+from api.reports.market.drawing import drawn
+from api.reports.market.words import count, shown
+
+NUMERIC = frozenset(
+    {Kind.COUNT, Kind.USD, Kind.SHARE, Kind.CHANGE, Kind.NUMBER, Kind.HOURS, Kind.AGE}
+)
+"""Kinds whose cells stand at the right."""
+
+
+def environment() -> Environment:
+    """The templates, with the words of a report as filters."""
+    made = Environment(
+        loader=PackageLoader("api.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["shown"] = shown
+    made.filters["count"] = count
+    made.filters["drawn"] = lambda chart: Markup(drawn(chart))  # noqa: S704 - SVG of our own making
+    made.filters["tone"] = tone
+    made.globals["is_numeric"] = lambda column: column.kind in NUMERIC
+    return made
+
+
+def page(document: ReportDocument) -> str:
+    """The page, HTML."""
+    facts = {(one.fact, one.name): one for one in document.sources}
+
+    def source(column: Column, value: Cell) -> Any:
+        return facts.get((column.fact or "", str(value)))
+
+    return environment().get_template("market.html.j2").render(
+        report=document,
+        source=source,
+        title=title(document),
+        days=(document.end - document.start).days,
+    )  # fmt: skip
+
+
+def title(document: ReportDocument) -> str:
+    """``Spot market, week to 2026-03-31``."""
+    kind = "week" if document.period.value == "weekly" else "day"
+    return f"Spot market, {kind} to {document.end:%Y-%m-%d}"
+
+
+def tone(value: Cell, column: Column) -> str:
+    """The class of a cell that says something good or bad."""
+    if column.kind is Kind.CHANGE and isinstance(value, float) and column.field == "change_share":
+        return "bad" if value > 0 else "good"
+    if value == "skill":
+        return "good"
+    return "muted" if value is None or value == "too little evidence" else ""
