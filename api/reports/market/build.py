@@ -24,16 +24,18 @@ def build(warehouse: Warehouse, settings: Settings, span: Span) -> ReportDocumen
     """
     asked = Asked(warehouse, settings, span)
     told = all_sources(asked)
-    parts: list[Part] = [
+    before_feeds: list[Part] = [
         movers_section(asked),
         savings_section(asked),
         risk_section(asked),
         outcomes_section(asked),
         losses_section(asked),
         hand_overs_section(asked),
-        feeds_section(asked, told),
         hindsight_section(asked),
     ]
+    # Only those that the others rest on are judged.
+    used = cited(told, tuple(section for section, _ in before_feeds))
+    parts = [*before_feeds, feeds_section(asked, used)]
     sections = tuple(section for section, _ in parts)
     return ReportDocument(
         period=span.period,
@@ -48,11 +50,11 @@ def build(warehouse: Warehouse, settings: Settings, span: Span) -> ReportDocumen
 
 
 def _headlines(sections: tuple[Section, ...]) -> tuple[str, ...]:
-    """The first sentence of each section; those without data in one sentence."""
-    told = [one.sentences[0] for one in sections if one.sentences]
-    empty = [one.title for one in sections if not one.sentences]
+    """What to know of each section; those without data in one sentence."""
+    told = [one.headline for one in sections if one.headline]
+    empty = [one.title for one in sections if not one.headline]
     if empty:
-        told.append(f"Without data: {', '.join(empty)}; each says why.")
+        told.append(f"Without data: {'; '.join(empty)}. Each section says why.")
     return tuple(told)
 
 

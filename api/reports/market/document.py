@@ -101,6 +101,7 @@ class Section(Plain):
 
     name: str
     title: str
+    headline: str | None = Field(default=None, description="What to know of it, in a sentence.")
     sentences: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()

@@ -12,7 +12,7 @@ import altair as alt
 from api.reports.charts import GREY, LOOK, reliability_of_bins, svg
 from api.reports.market.document import Chart, Drawing
 
-WIDTH = 560
+WIDTH = 700
 STEP = 17
 """Pixels for each bar or line of text."""
 

@@ -58,13 +58,15 @@ def feeds_section(
         one["source"] = "spotcast"
     rows = _rows(asked, spans)
     old = [one for one in sources if one.is_stale]
+    said = _sentences(rows, spans, old)
     missing = () if rows else ("No feed ran in the period or before: data came by import only.",)
     return (
         Section(
             name=NAME,
             title="Feeds that were stale",
             missing=missing,
-            sentences=tuple(_sentences(rows, spans, old)),
+            headline=next(iter(said), None),
+            sentences=tuple(said),
             tables=(
                 *([table_of("feeds", "Feeds", FEEDS, rows, shown=SHOWN)] if rows else []),
                 *([table_of("stale", "Stale spans", SPANS, spans, shown=SHOWN)] if spans else []),
@@ -127,11 +129,8 @@ def _sentences(
 
 def _figures(rows: list[dict[str, Any]], old: list[Source]) -> list[Figure]:
     late = sum(bool(row["stale_hours"]) for row in rows)
-    return [
-        Figure(
-            label="Stale feeds",
-            value=late if rows else None,
-            kind=Kind.COUNT,
-            about=f"{number_of(len(old), 'source')} too old at the end",
-        )
-    ]
+    told = f"{number_of(len(old), 'source')} too old at the end"
+    if not rows:
+        about = "to stand for the end of the period"
+        return [Figure(label="Sources too old", value=len(old), kind=Kind.COUNT, about=about)]
+    return [Figure(label="Stale feeds", value=late, kind=Kind.COUNT, about=told)]

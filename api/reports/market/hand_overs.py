@@ -49,6 +49,7 @@ def hand_overs_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=" ".join(_sentences(rows)[:2]),
             sentences=tuple(_sentences(rows)),
             tables=(table_of("hand_overs", "Hand-overs, newest first", COLUMNS, rows, shown=SHOWN),),
             notes=(

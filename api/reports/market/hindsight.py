@@ -75,6 +75,7 @@ def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=_sentences(rows)[0],
             sentences=tuple(_sentences(rows)),
             charts=(_chart(rows),),
             tables=(

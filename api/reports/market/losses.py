@@ -66,6 +66,7 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=" ".join(_sentences(rates)),
             sentences=tuple(_sentences(rates)),
             tables=(
                 table_of("rates", "By pool", RATES, sorted(rates, key=_most), shown=SHOWN),

@@ -56,6 +56,7 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=_headline(both, rises, falls),
             sentences=tuple(_sentences(both, rises, falls, came, went)),
             charts=tuple(_charts(asked, rises, falls)),
             tables=(
@@ -172,6 +173,17 @@ def _sentences(
             found.append(f"Largest {word}: {_moved(moved.row(0, named=True))}.")
     found.append(f"{count(came.height)} pools are new and {count(went.height)} are gone.")
     return found
+
+
+def _headline(both: pl.DataFrame, rises: pl.DataFrame, falls: pl.DataFrame) -> str:
+    top = [
+        f"{word}: {_moved(moved.row(0, named=True))}"
+        for word, moved in (("largest rise", rises), ("largest fall", falls))
+        if moved.height
+    ]
+    if not top:
+        return f"No price of {number_of(both.height, 'pool')} changed."
+    return f"{top[0][0].upper()}{'; '.join(top)[1:]}."
 
 
 def _moved(row: dict[str, Any]) -> str:

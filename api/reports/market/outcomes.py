@@ -77,6 +77,7 @@ def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=_said(_foremost(scores)),
             sentences=tuple(_said(one) for one in scores),
             charts=tuple(_charts(scores)),
             tables=(
@@ -125,6 +126,12 @@ def _why_nothing(asked: Asked) -> str:
     if rough:
         why += f" {number_of(rough, 'probe')} of the period are dated by the day only: too roughly."
     return why
+
+
+def _foremost(scores: list[Score]) -> Score:
+    """The kind and window to speak of first: machines before probes, a day before less."""
+    kinds = list(EVIDENCE)
+    return min(scores, key=lambda one: (kinds.index(one.evidence_kind), -one.horizon_seconds))
 
 
 def _said(one: Score) -> str:

@@ -46,6 +46,7 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
+            headline=next(iter(_ends(rows)), None),
             sentences=(
                 f"{number_of(len(rows), 'pool')} have a forecast; they were issued "
                 f"{mean:.0f} h before the end of the period on average.",

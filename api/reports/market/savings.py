@@ -1,5 +1,6 @@
 """Savings against on-demand, of every GPU type: what spot costs, what it saves, what it risks."""
 
+from statistics import median
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,9 @@ SHOWN_PLACES = 150
 
 DRAWN = 30
 DAY_SECONDS = 86_400.0
+
+TALK = "g4dn.xlarge"
+"""The machine by which savings are told, as most know its price."""
 
 COLUMNS = (
     Column(field="gpu", heading="GPUs"),
@@ -52,8 +56,8 @@ def savings_section(asked: Asked) -> tuple[Section, list[Figure]]:
         Section(
             name=NAME,
             title=title,
-            sentences=tuple(_sentences(rows, best, known)),
-            missing=missing,
+            headline=_headline(best, known),
+            sentences=(*_sentences(rows, best, known), *missing),
             charts=tuple(_chart(known)),
             tables=(
                 table_of(
@@ -119,7 +123,10 @@ def cheapest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _sentences(
     rows: list[dict[str, Any]], best: list[dict[str, Any]], known: list[dict[str, Any]]
 ) -> list[str]:
-    found = [f"{number_of(len(best), 'GPU type')} had a spot price, in {count(len(rows))} pools."]
+    found = [
+        f"{count(len(best))} types with GPUs or other accelerators had a spot price, in "
+        f"{count(len(rows))} pools."
+    ]
     if known:
         most = max(known, key=lambda row: row["saving_share"])
         least = min(known, key=lambda row: row["saving_share"])
@@ -127,13 +134,31 @@ def _sentences(
             f"Where it is cheapest, spot saves {share(most['saving_share'])} at most "
             f"({place(most)}) and {share(least['saving_share'])} at least ({place(least)})."
         ]
-        talk = [row for row in known if row["instance_type"] == "g4dn.xlarge"]
+        talk = [row for row in known if row["instance_type"] == TALK]
         found += [
             f"{place(row)}: {row['usd_per_hour']:.4g} USD/h on spot, "
             f"{row['on_demand_usd_per_hour']:.4g} on demand: {share(row['saving_share'])} saved."
             for row in talk
         ]
     return found
+
+
+def _headline(best: list[dict[str, Any]], known: list[dict[str, Any]]) -> str:
+    if not known:
+        return f"{number_of(len(best), 'GPU type')} had a spot price, none a list price beside it."
+    talk = [row for row in known if row["instance_type"] == TALK]
+    text = f"Spot saves {share(_median(known))} on a GPU machine in the middle"
+    if not talk:
+        return f"{text}, of {number_of(len(known), 'type')}."
+    row = talk[0]
+    return (
+        f"{text}; {place(row)} costs {row['usd_per_hour']:.4g} USD/h instead of "
+        f"{row['on_demand_usd_per_hour']:.4g}, {share(row['saving_share'])} less."
+    )
+
+
+def _median(known: list[dict[str, Any]]) -> float:
+    return median(row["saving_share"] for row in known)
 
 
 def _unlisted(rows: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -173,11 +198,10 @@ def _chart(known: list[dict[str, Any]]) -> list[Chart]:
 def _figures(known: list[dict[str, Any]]) -> list[Figure]:
     if not known:
         return []
-    median = pl.Series([row["saving_share"] for row in known]).median()
     return [
         Figure(
             label="Median GPU saving",
-            value=float(str(median)),
+            value=_median(known),
             kind=Kind.SHARE,
             about=f"of {number_of(len(known), 'GPU type')}, each where spot is cheapest",
         )
