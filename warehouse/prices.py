@@ -139,7 +139,7 @@ def market(
 
 
 def offerings_of(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[Offering]:
-    """Each row of `market_frame`, all of known shape, as an offering; equal types share one shape."""
+    """Rows of `market_frame` of known shape as offerings; machines of one type share a shape."""
     each, listed = pl.col("price_per_hour"), pl.col("on_demand_per_hour")
     frame = frame.with_columns(
         usd=each * _rate("currency", usd_per_unit),

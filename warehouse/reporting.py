@@ -1,4 +1,4 @@
-"""What a report of a span of time asks and nothing else does: facts told, and times without feeds."""
+"""What a report of a span of time asks: the facts told in it, and the times without feeds."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -8,6 +8,7 @@ from api.reports.market.document import (
     Column,
     Figure,
     Kind,
+    Period,
     Plain,
     ReportDocument,
     Table,
@@ -26,8 +27,8 @@ NUMBERS = (
 )
 PRICES = (
     *PLACE,
-    Column(field="before_usd_per_hour", heading="Before", kind=Kind.USD),
-    Column(field="after_usd_per_hour", heading="After", kind=Kind.USD),
+    Column(field="before_usd_per_hour", heading="Before, USD/h", kind=Kind.USD),
+    Column(field="after_usd_per_hour", heading="After, USD/h", kind=Kind.USD),
     Column(field="change_share", heading="Change", kind=Kind.CHANGE),
 )
 POOLS = (*PLACE, Column(field="usd_per_hour", heading="Spot USD/h", kind=Kind.USD))
@@ -57,6 +58,7 @@ FEEDS = (
     Column(field="before_hours", heading="Stale before, h", kind=Kind.HOURS),
     Column(field="after_hours", heading="after, h", kind=Kind.HOURS),
 )
+SPANS = {Period.DAILY: "day", Period.WEEKLY: "week"}
 SHOWN = 25
 SAVINGS, RISK = "savings", "riskiest"
 """The tables that hold every pool with a GPU, and every pool with a forecast."""
@@ -83,10 +85,8 @@ def difference(before: ReportDocument, after: ReportDocument) -> Difference:
     of the two knows of is no change of its value: a pool is new or gone, a figure is unknown.
     """
     tables = tuple(table for make in MAKERS for table in make(before, after) if table.rows)
-    names = tuple(f"{one.period.value} to {one.end:%Y-%m-%d}" for one in (before, after))
-    return Difference(
-        before=names[0], after=names[1], sentences=_sentences(tables), tables=tables
-    )
+    names = tuple(f"the {SPANS[one.period]} to {one.end:%Y-%m-%d}" for one in (before, after))
+    return Difference(before=names[0], after=names[1], sentences=_sentences(tables), tables=tables)
 
 
 def _sentences(tables: tuple[Table, ...]) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from api.reports.charts import GREY, LOOK, reliability_of_bins, svg
 from api.reports.market.document import Chart, Drawing
 
 WIDTH = 700
+PADDING = {"left": 48, "top": 4, "right": 24, "bottom": 4}
+"""Room for who reads with a wider font than the one that labels were measured by."""
+
 STEP = 17
 """Pixels for each bar or line of text."""
 
@@ -24,6 +27,10 @@ PERCENT = alt.Axis(format="%")
 def drawn(chart: Chart) -> str:
     """The chart as an SVG element."""
     return DRAWN[chart.drawing](chart)
+
+
+def _svg(chart: Any) -> str:
+    return svg(chart.properties(padding=PADDING))
 
 
 def _data(chart: Chart) -> Any:
@@ -41,7 +48,7 @@ def _changes(chart: Chart) -> str:
             color=sign,
         )
     )
-    return svg(bars.properties(width=WIDTH, height=alt.Step(STEP)))
+    return _svg(bars.properties(width=WIDTH, height=alt.Step(STEP)))
 
 
 def _savings(chart: Chart) -> str:
@@ -55,7 +62,7 @@ def _savings(chart: Chart) -> str:
     lines = base.mark_rule(color=GREY, opacity=0.6).encode(x=spot, x2="on_demand_usd_per_hour:Q")
     rings = base.mark_point(color=GREY, size=55, filled=False).encode(x=listed)
     dots = base.mark_point(color=BLUE, size=65, filled=True, opacity=1).encode(x=spot)
-    return svg(alt.layer(lines, rings, dots).properties(width=WIDTH, height=alt.Step(STEP)))
+    return _svg(alt.layer(lines, rings, dots).properties(width=WIDTH, height=alt.Step(STEP)))
 
 
 def _risks(chart: Chart) -> str:
@@ -69,7 +76,7 @@ def _risks(chart: Chart) -> str:
     dots = base.mark_point(color=BLUE, size=60, filled=True, opacity=1).encode(
         x=alt.X("probability:Q", scale=scale, title=title, axis=PERCENT)
     )
-    return svg(alt.layer(ranges, dots).properties(width=WIDTH, height=alt.Step(STEP)))
+    return _svg(alt.layer(ranges, dots).properties(width=WIDTH, height=alt.Step(STEP)))
 
 
 def _levels(chart: Chart) -> str:
@@ -82,7 +89,7 @@ def _levels(chart: Chart) -> str:
             color=alt.Color("provider:N", title=None, legend=alt.Legend(orient="top")),
         )
     )
-    return svg(lines.properties(width=WIDTH + 180, height=170))
+    return _svg(lines.properties(width=WIDTH + 180, height=170))
 
 
 def _regrets(chart: Chart) -> str:
@@ -94,7 +101,7 @@ def _regrets(chart: Chart) -> str:
             y=alt.Y("gpu:N", title=None, sort=_order(chart, "gpu"), axis=NAMES),
         )
     )
-    return svg(bars.properties(width=WIDTH, height=alt.Step(STEP)))
+    return _svg(bars.properties(width=WIDTH, height=alt.Step(STEP)))
 
 
 def _reliability(chart: Chart) -> str:

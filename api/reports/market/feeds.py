@@ -40,9 +40,7 @@ SPANS = (
 
 def late_after() -> dict[str, timedelta]:
     """How long each feed may be without a good run."""
-    return {
-        feed.name: LATE_BY * feed.cadence for one in providers().values() for feed in one.feeds
-    }
+    return {feed.name: LATE_BY * feed.cadence for one in providers().values() for feed in one.feeds}
 
 
 def feeds_section(
@@ -72,8 +70,10 @@ def feeds_section(
                 *([table_of("stale", "Stale spans", SPANS, spans, shown=SHOWN)] if spans else []),
             ),
             notes=(
-                f"A feed is stale while it has had no good run for {LATE_BY} times its cadence; a "
-                "feed counts from its first run on, and an import has no cadence.",
+                (
+                    f"A feed is stale while it has had no good run for {LATE_BY} times its cadence; a "
+                    "feed counts from its first run on, and an import has no cadence."
+                ),
             ),
         ),
         _figures(rows, old),

@@ -51,12 +51,16 @@ def hand_overs_section(asked: Asked) -> tuple[Section, list[Figure]]:
             title=title,
             headline=" ".join(_sentences(rows)[:2]),
             sentences=tuple(_sentences(rows)),
-            tables=(table_of("hand_overs", "Hand-overs, newest first", COLUMNS, rows, shown=SHOWN),),
+            tables=(
+                table_of("hand_overs", "Hand-overs, newest first", COLUMNS, rows, shown=SHOWN),
+            ),
             notes=(
-                "Cost at most: the time in which the old and the new machine may both have run, at "
-                "the old one's price when it began. What a hand-over saved is the harm of an "
-                "interruption that did not come about: that is not measured, so no sum is given; "
-                "Old machine tells whether the cloud announced or took it within a day after.",
+                (
+                    "Cost at most: the time in which the old and the new machine may both have run, at "
+                    "the old one's price when it began. What a hand-over saved is the harm of an "
+                    "interruption that did not come about: that is not measured, so no sum is given; "
+                    "Old machine tells whether the cloud announced or took it within a day after."
+                ),
             ),
         ),
         _figures(rows),
@@ -91,9 +95,7 @@ def _fate(row: dict[str, Any], lost: pl.DataFrame) -> str | None:
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     begun = [row for row in rows if row["begun_at"] is not None]
     done = sum(row["state"] == "done" for row in rows)
-    found = [
-        f"{number_of(len(rows), 'hand-over')}: {count(len(begun))} begun, {count(done)} done."
-    ]
+    found = [f"{number_of(len(rows), 'hand-over')}: {count(len(begun))} begun, {count(done)} done."]
     both = [row for row in rows if row["overlap_hours"] is not None]
     priced = [row["overlap_usd"] for row in both if row["overlap_usd"] is not None]
     if both:

@@ -6,6 +6,7 @@ are not watched: so prices are compared everywhere, and interruptions only where
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -28,6 +29,9 @@ RESTART = Demand().restart
 
 UTC = pl.Datetime("us", "UTC")
 
+NOTHING = 1e-9
+"""USD per hour that converted prices are off."""
+
 LEAST_POOLS = 2
 """Where there is one pool there is no choice."""
 
@@ -41,7 +45,20 @@ COLUMNS = (
     Column(field="best_usd_per_hour", heading="It cost, USD/h", kind=Kind.USD),
     Column(field="regret_usd_per_hour", heading="Regret, USD/h", kind=Kind.USD),
     Column(field="with_losses_usd_per_hour", heading="with losses", kind=Kind.USD),
-    Column(field="risk_known", heading="Risk known"),
+    Column(field="chosen_risk_known", heading="Risk of first known"),
+    Column(field="best_risk_known", heading="of cheapest"),
+    Column(field="source", heading="Source", kind=Kind.SOURCE, fact="spot price"),
+    Column(field="age_hours", heading="Age", kind=Kind.AGE),
+)
+SUMMARY = (
+    Column(field="gpu", heading="GPUs"),
+    Column(field="days", heading="Days", kind=Kind.COUNT),
+    Column(field="right_days", heading="First was cheapest", kind=Kind.COUNT),
+    Column(field="regret_usd_per_hour", heading="Mean regret, USD/h", kind=Kind.USD),
+    Column(field="worst_usd_per_hour", heading="Largest, USD/h", kind=Kind.USD),
+    Column(field="chosen", heading="Stood first that day"),
+    Column(field="best", heading="Cheapest in hindsight"),
+    Column(field="best_risk_known", heading="Its risk known"),
     Column(field="source", heading="Source", kind=Kind.SOURCE, fact="spot price"),
     Column(field="age_hours", heading="Age", kind=Kind.AGE),
 )
@@ -54,7 +71,7 @@ class Choice(NamedTuple):
     gpu: str
     pools: list[Pool]
     first: Pool
-    is_risk_known: bool
+    of_known_risk: frozenset[Pool]
 
 
 def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
@@ -71,30 +88,35 @@ def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
             "was nothing to choose from."
         )
         return Section(name=NAME, title=title, missing=(why,)), []
+    summary = by_gpu(rows)
     return (
         Section(
             name=NAME,
             title=title,
             headline=_sentences(rows)[0],
             sentences=tuple(_sentences(rows)),
-            charts=(_chart(rows),),
+            charts=tuple(_chart(summary)),
             tables=(
+                table_of("hindsight_gpus", "By GPU", SUMMARY, summary, shown=SHOWN),
                 table_of(
                     "hindsight",
                     "The pool that stood first at the beginning of a day, largest regret first",
                     COLUMNS,
                     rows,
                     shown=SHOWN,
+                    is_folded=True,
                 ),
             ),
             notes=(
-                "No advice is stored, so the ranking of each day is made again from what was known "
-                "at its beginning, for one machine of each GPU model and number. Regret is the "
-                "mean price over the day above that of the pool that turned out cheapest. With "
-                "losses: the same with the interruptions of watched machines, each at "
-                f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
-                "was not watched. A dearer pool that was not interrupted may have been the better "
-                "choice, and often nobody can tell.",
+                (
+                    "No advice is stored, so the ranking of each day is made again from what was known "
+                    "at its beginning, for one machine of each GPU model and number. Regret is the "
+                    "mean price over the day above that of the pool that turned out cheapest. With "
+                    "losses: the same with the interruptions of watched machines, each at "
+                    f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
+                    "was not watched. A dearer pool that was not interrupted may have been the better "
+                    "choice, and often nobody can tell."
+                ),
             ),
         ),
         _figures(rows),
@@ -119,10 +141,10 @@ def choices(asked: Asked) -> Iterator[Choice]:
             if ranked:
                 yield Choice(
                     day,
-                    f"{number} x {model.name}",
+                    f"{number} x {model.name} {model.memory_gb:g} GB",
                     [one.pool for one in own],
                     ranked[0].offering.pool,
-                    ranked[0].hazard_per_hour is not None,
+                    frozenset(one.pool for one in own if one.pool in hazards),
                 )
 
 
@@ -204,7 +226,8 @@ def _row(
         "with_losses_usd_per_hour": (
             None if first_whole is None or best_whole is None else first_whole - best_whole
         ),
-        "risk_known": one.is_risk_known,
+        "chosen_risk_known": one.first in one.of_known_risk,
+        "best_risk_known": best in one.of_known_risk,
         "source": told["source"],
         "age_hours": asked.age_hours(told["told_at"]),
     }
@@ -216,12 +239,14 @@ def _name(pool: Pool) -> str:
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     regrets = pl.Series([row["regret_usd_per_hour"] for row in rows])
-    right = int((regrets <= 1e-9).sum())  # noqa: PLR2004 - prices are converted in floats
+    right = int((regrets <= NOTHING).sum())
     top = rows[0]
     found = [
-        f"Of {count(len(rows))} daily choices the first pool was the cheapest of the day "
-        f"{count(right)} times; over all the regret was {float(str(regrets.mean())):.4f} USD/h on "
-        "average, by price."
+        (
+            f"Of {count(len(rows))} daily choices the first pool was the cheapest of the day "
+            f"{count(right)} times; over all the regret was {float(str(regrets.mean())):.4f} USD/h on "
+            "average, by price."
+        )
     ]
     if top["regret_usd_per_hour"] > 0:
         found.append(
@@ -229,8 +254,15 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
             f"{top['chosen_usd_per_hour']:.4g} USD/h, {top['best']} "
             f"{top['best_usd_per_hour']:.4g}."
         )
+    regretted = [row for row in rows if row["regret_usd_per_hour"] > NOTHING]
+    shunned = sum(row["chosen_risk_known"] and not row["best_risk_known"] for row in regretted)
+    if shunned:
+        found.append(
+            f"In {count(shunned)} of the {count(len(regretted))} with a regret the cheaper pool's "
+            "risk was unknown, so that it stood behind all that are known: that is by design."
+        )
     unknown = sum(row["with_losses_usd_per_hour"] is None for row in rows)
-    blind = sum(not row["risk_known"] for row in rows)
+    blind = sum(not row["chosen_risk_known"] for row in rows)
     if unknown:
         found.append(
             f"Of {count(unknown)} of them it is not known how often machines were lost in both "
@@ -241,22 +273,41 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _chart(rows: list[dict[str, Any]]) -> Chart:
-    by_gpu = (
-        pl.DataFrame({"gpu": [r["gpu"] for r in rows], "r": [r["regret_usd_per_hour"] for r in rows]})
-        .group_by("gpu")
-        .agg(regret_usd_per_hour=pl.col("r").mean())
-        .sort(-pl.col("regret_usd_per_hour"), "gpu")
-        .head(SHOWN)
-    )
-    top = by_gpu.row(0, named=True)
-    return Chart(
-        drawing=Drawing.REGRETS,
-        caption="Mean regret of the first pool over the days, by GPU",
-        text=f"{number_of(by_gpu.height, 'kind')} of GPU machines; the largest is {top['gpu']}: "
-        f"{top['regret_usd_per_hour']:.4f} USD/h.",
-        rows=tuple(by_gpu.to_dicts()),
-    )
+def by_gpu(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per kind of machine, `SUMMARY`; ``rows`` have the largest regret first."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["gpu"], []).append(row)
+    found = [
+        {
+            **own[0],
+            "days": len(own),
+            "right_days": sum(row["regret_usd_per_hour"] <= NOTHING for row in own),
+            "regret_usd_per_hour": fmean(row["regret_usd_per_hour"] for row in own),
+            "worst_usd_per_hour": own[0]["regret_usd_per_hour"],
+        }
+        for own in groups.values()
+    ]
+    return sorted(found, key=lambda row: (-round(row["regret_usd_per_hour"], 9), row["gpu"]))
+
+
+def _chart(summary: list[dict[str, Any]]) -> list[Chart]:
+    drawn = [row for row in summary if row["regret_usd_per_hour"] > NOTHING][:SHOWN]
+    if not drawn:
+        return []
+    top = drawn[0]
+    return [
+        Chart(
+            drawing=Drawing.REGRETS,
+            caption="Mean regret of the first pool over the days, by GPU",
+            text=f"{number_of(len(drawn), 'kind')} of machine with a regret; the largest is "
+            f"{top['gpu']}: {top['regret_usd_per_hour']:.4f} USD/h.",
+            rows=tuple(
+                {"gpu": row["gpu"], "regret_usd_per_hour": row["regret_usd_per_hour"]}
+                for row in drawn
+            ),
+        )
+    ]
 
 
 def _figures(rows: list[dict[str, Any]]) -> list[Figure]:

@@ -47,7 +47,9 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
     ]
     # A machine that had ended before is counted with no hours; it says nothing of this period.
     rates = [row for row in rates if row["node_hours"] or row["interruptions_without_exposure"]]
-    told = machine_interruptions(asked.warehouse, end, start).filter(pl.col("first_told_at") > start)
+    told = machine_interruptions(asked.warehouse, end, start).filter(
+        pl.col("first_told_at") > start
+    )
     if not rates and told.is_empty():
         why = (
             "No machine was watched in the period and no interruption was reported. That is no "
@@ -70,7 +72,9 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
             sentences=tuple(_sentences(rates)),
             tables=(
                 table_of("rates", "By pool", RATES, sorted(rates, key=_most), shown=SHOWN),
-                table_of("lost_machines", "Machines reported lost", MACHINES, machines, shown=SHOWN),
+                table_of(
+                    "lost_machines", "Machines reported lost", MACHINES, machines, shown=SHOWN
+                ),
             ),
             notes=(BURSTS,),
         ),

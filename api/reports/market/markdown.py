@@ -12,9 +12,7 @@ def markdown(document: ReportDocument) -> str:
     lines = [f"# {title(document)}", ""]
     lines += [f"{document.start:%Y-%m-%d %H:%M} to {document.end:%Y-%m-%d %H:%M} UTC.", ""]
     lines += [f"- {_plain(one)}" for one in document.headlines] + [""]
-    figures = [
-        [one.label, shown(one.value, one.kind), one.about] for one in document.figures
-    ]
+    figures = [[one.label, shown(one.value, one.kind), one.about] for one in document.figures]
     if figures:
         lines += [*aligned(["Figure", "Value", "Of"], figures, {1}), ""]
     for section in document.sections:

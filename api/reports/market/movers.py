@@ -27,8 +27,8 @@ KNOWN = (
 )
 MOVED = (
     *PLACE,
-    Column(field="before_usd_per_hour", heading="Before", kind=Kind.USD),
-    Column(field="after_usd_per_hour", heading="After", kind=Kind.USD),
+    Column(field="before_usd_per_hour", heading="Before, USD/h", kind=Kind.USD),
+    Column(field="after_usd_per_hour", heading="After, USD/h", kind=Kind.USD),
     Column(field="change_share", heading="Change", kind=Kind.CHANGE),
     Column(field="since", heading="Since (UTC)", kind=Kind.TIME),
     *KNOWN,
@@ -86,8 +86,10 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
                 ),
             ),
             notes=(
-                "A change compares one source with itself. Zones of a region whose price went the "
-                "same way are one row.",
+                (
+                    "A change compares one source with itself. Zones of a region whose price went the "
+                    "same way are one row."
+                ),
             ),
         ),
         _figures(both, rises, falls),
@@ -101,7 +103,9 @@ def compared(asked: Asked) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     same = [*POOL, "source", "currency"]
     both = asked.after.join(
-        asked.before.select(*same, before_usd_per_hour="usd_per_hour", before_price="price_per_hour"),
+        asked.before.select(
+            *same, before_usd_per_hour="usd_per_hour", before_price="price_per_hour"
+        ),
         on=same,
     ).with_columns(
         change_share=pl.col("price_per_hour") / pl.col("before_price") - 1,
@@ -165,8 +169,10 @@ def _sentences(
     change = both["change_share"]
     up, down = int((change > SAME).sum()), int((change < -SAME).sum())
     found = [
-        f"Of {count(both.height)} pools with a price at both ends, {count(up)} rose, "
-        f"{count(down)} fell and {count(both.height - up - down)} stayed."
+        (
+            f"Of {count(both.height)} pools with a price at both ends, {count(up)} rose, "
+            f"{count(down)} fell and {count(both.height - up - down)} stayed."
+        )
     ]
     for word, moved in (("rise", rises), ("fall", falls)):
         if moved.height:

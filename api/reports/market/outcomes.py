@@ -105,10 +105,12 @@ def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
                 ),
             ),
             notes=(
-                "Skill is the Brier skill against a plain rate learned before (above 0 is better) "
-                "with its 95 % interval; a span of few days cannot prove it, and the verdict says "
-                f"so. Precision and recall are at {ACTION_THRESHOLD:.0%}, from where a replacement "
-                "would be considered. Untold: what came of them cannot be known.",
+                (
+                    "Skill is the Brier skill against a plain rate learned before (above 0 is better) "
+                    "with its 95 % interval; a span of few days cannot prove it, and the verdict says "
+                    f"so. Precision and recall are at {ACTION_THRESHOLD:.0%}, from where a replacement "
+                    "would be considered. Untold: what came of them cannot be known."
+                ),
             ),
         ),
         _figures(scores, found),

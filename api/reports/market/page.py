@@ -3,9 +3,9 @@
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from api.reports.market.document import Cell, Column, Kind, ReportDocument
+from api.reports.market.document import Cell, Column, Kind, Period, ReportDocument
 from api.reports.market.drawing import drawn
 from api.reports.market.words import count, shown
 
@@ -28,6 +28,7 @@ def environment() -> Environment:
     made.filters["count"] = count
     made.filters["drawn"] = lambda chart: Markup(drawn(chart))  # noqa: S704 - SVG of our own making
     made.filters["tone"] = tone
+    made.filters["said"] = said
     made.globals["is_numeric"] = lambda column: column.kind in NUMERIC
     return made
 
@@ -49,8 +50,17 @@ def page(document: ReportDocument) -> str:
 
 def title(document: ReportDocument) -> str:
     """``Spot market, week to 2026-03-31``."""
-    kind = "week" if document.period.value == "weekly" else "day"
+    kind = "week" if document.period is Period.WEEKLY else "day"
     return f"Spot market, {kind} to {document.end:%Y-%m-%d}"
+
+
+def said(text: str) -> Markup:
+    """A sentence, with what stands in backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
 
 
 def tone(value: Cell, column: Column) -> str:

@@ -16,10 +16,10 @@ SHOWN = 15
 HORIZONS = {"1h": 3600.0, "24h": 86_400.0}
 COLUMNS = (
     *PLACE,
-    Column(field="probability_1h", heading="In 1 h", kind=Kind.SHARE),
+    Column(field="probability_1h", heading="In 1\u00a0h", kind=Kind.SHARE),
     Column(field="low_1h", heading="from", kind=Kind.SHARE),
     Column(field="high_1h", heading="to", kind=Kind.SHARE),
-    Column(field="probability_24h", heading="In 24 h", kind=Kind.SHARE),
+    Column(field="probability_24h", heading="In 24\u00a0h", kind=Kind.SHARE),
     Column(field="low_24h", heading="from", kind=Kind.SHARE),
     Column(field="high_24h", heading="to", kind=Kind.SHARE),
     Column(field="grade", heading="Grade"),
@@ -28,7 +28,7 @@ COLUMNS = (
     Column(field="skill_24h", heading="Skill, 24 h"),
     Column(field="model_version", heading="Model", kind=Kind.SOURCE, fact="forecast"),
     Column(field="age_hours", heading="Issued", kind=Kind.AGE),
-    Column(field="evidence_age_hours", heading="Evidence", kind=Kind.AGE),
+    Column(field="evidence_age_hours", heading="Evidence", kind=Kind.AGE, is_extra=True),
 )
 
 
@@ -48,21 +48,33 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
             title=title,
             headline=next(iter(_ends(rows)), None),
             sentences=(
-                f"{number_of(len(rows), 'pool')} have a forecast; they were issued "
-                f"{mean:.0f} h before the end of the period on average.",
+                (
+                    f"{number_of(len(rows), 'pool')} have a forecast; they were issued "
+                    f"{mean:.0f} h before the end of the period on average."
+                ),
                 *_ends(rows),
                 *unskilled(verdicts),
                 *_only_old(asked),
             ),
             charts=tuple(_chart(rows)),
             tables=(
-                table_of("riskiest", "Riskiest pools", COLUMNS, rows, shown=SHOWN),
-                table_of("safest", "Safest pools", COLUMNS, rows[::-1][:SHOWN], shown=SHOWN),
+                table_of("riskiest", "Riskiest pools first", COLUMNS, rows, shown=SHOWN),
+                *(
+                    [
+                        table_of(
+                            "safest", "Safest pools", COLUMNS, rows[: -SHOWN - 1 : -1], shown=SHOWN
+                        )
+                    ]
+                    if len(rows) > SHOWN
+                    else []
+                ),
             ),
             notes=(
-                "Intervals are 90 %. Grade: how much evidence of the pool's own stands behind the "
-                "forecast. Skill: whether such forecasts beat a plain rate on what happened later; "
-                "without it nothing is acted on.",
+                (
+                    "Intervals are 90 %. Grade: how much evidence of the pool's own stands behind the "
+                    "forecast. Skill: whether such forecasts beat a plain rate on what happened later; "
+                    "without it nothing is acted on."
+                ),
             ),
         ),
         _figures(rows),
@@ -113,9 +125,11 @@ def _ends(rows: list[dict[str, Any]]) -> list[str]:
         return []
     top, low = known[0], known[-1]
     return [
-        f"Riskiest within {horizon_text(HORIZONS['24h'])}: {place(top)}, "
-        f"{share(top['probability_24h'])} ({share(top['low_24h'])} to {share(top['high_24h'])}); "
-        f"safest: {place(low)}, {share(low['probability_24h'])}."
+        (
+            f"Riskiest within {horizon_text(HORIZONS['24h'])}: {place(top)}, "
+            f"{share(top['probability_24h'])} ({share(top['low_24h'])} to {share(top['high_24h'])}); "
+            f"safest: {place(low)}, {share(low['probability_24h'])}."
+        )
     ]
 
 

@@ -32,9 +32,7 @@ COLUMNS = (
     Column(field="band", heading="Lost in a month"),
     Column(field="probability_24h", heading="Lost in 24 h", kind=Kind.SHARE),
     *KNOWN,
-    Column(
-        field="on_demand_source", heading="On-demand", kind=Kind.SOURCE, fact="on-demand price"
-    ),
+    Column(field="on_demand_source", heading="On-demand", kind=Kind.SOURCE, fact="on-demand price"),
     Column(field="on_demand_age_hours", heading="Age", kind=Kind.AGE),
     Column(field="band_source", heading="Band", kind=Kind.SOURCE, fact="published risk"),
     Column(field="band_age_hours", heading="Age", kind=Kind.AGE),
@@ -77,8 +75,10 @@ def savings_section(asked: Asked) -> tuple[Section, list[Figure]]:
                 ),
             ),
             notes=(
-                "Lost in a month: the share of machines interrupted, as the cloud publishes it for "
-                "the region. Lost in 24 h: our forecast. Neither is an average of the other.",
+                (
+                    "Lost in a month: the share of machines interrupted, as the cloud publishes it for "
+                    "the region. Lost in 24 h: our forecast. Neither is an average of the other."
+                ),
             ),
         ),
         _figures(known),
@@ -102,7 +102,7 @@ def gpu_pools(asked: Asked) -> pl.DataFrame:
     listed = pl.col("on_demand_usd_per_hour")
     frame = frame.with_columns(
         gpu=pl.format("{} x {}", "gpu_count", pl.col("gpu_name").fill_null("unnamed")),
-        saving_share=pl.when(listed > 0).then(1 - pl.col("usd_per_hour") / listed),
+        saving_share=pl.when(listed > 0).then((1 - pl.col("usd_per_hour") / listed).round(9)),
     )
     frame = with_age(frame, "known_at", "age_hours", asked.span.end)
     frame = with_age(frame, "on_demand_at", "on_demand_age_hours", asked.span.end)
@@ -124,15 +124,19 @@ def _sentences(
     rows: list[dict[str, Any]], best: list[dict[str, Any]], known: list[dict[str, Any]]
 ) -> list[str]:
     found = [
-        f"{count(len(best))} types with GPUs or other accelerators had a spot price, in "
-        f"{count(len(rows))} pools."
+        (
+            f"{count(len(best))} types with GPUs or other accelerators had a spot price, in "
+            f"{count(len(rows))} pools."
+        )
     ]
     if known:
         most = max(known, key=lambda row: row["saving_share"])
         least = min(known, key=lambda row: row["saving_share"])
         found += [
-            f"Where it is cheapest, spot saves {share(most['saving_share'])} at most "
-            f"({place(most)}) and {share(least['saving_share'])} at least ({place(least)})."
+            (
+                f"Where it is cheapest, spot saves {share(most['saving_share'])} at most "
+                f"({place(most)}) and {share(least['saving_share'])} at least ({place(least)})."
+            )
         ]
         talk = [row for row in known if row["instance_type"] == TALK]
         found += [
@@ -167,8 +171,10 @@ def _unlisted(rows: list[dict[str, Any]]) -> tuple[str, ...]:
         return ()
     clouds = ", ".join(sorted({row["provider"] for row in without}))
     return (
-        f"{count(len(without))} of the pools ({clouds}) have no list price that was in force, or "
-        f"none in a currency with a known rate: their saving is unknown.",
+        (
+            f"{count(len(without))} of the pools ({clouds}) have no list price that was in force, or "
+            f"none in a currency with a known rate: their saving is unknown."
+        ),
     )
 
 

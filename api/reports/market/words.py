@@ -1,6 +1,6 @@
 """Numbers and places in the words of a report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,12 @@ from api.units import age_text
 
 UNKNOWN = "unknown"
 MINUS = "\u2212"
+
+LEAST_PERCENT, MOST_PERCENT = 0.01, 99.9
+"""Shares nearer to nothing and to all are not told apart."""
+
+ROUNDING = 1e-7
+"""Percent that sums of floats are off."""
 
 
 def count(value: float) -> str:
@@ -22,17 +28,19 @@ def number_of(value: int, thing: str) -> str:
 
 
 def share(value: float | None, *, signed: bool = False) -> str:
-    """``4.2 %``; with its sign if that is asked for."""
+    """``4.2 %``; with its sign if that is asked for. What is not 0 or 1 is not shown as such."""
     if value is None:
         return UNKNOWN
     percent = 100 * abs(value)
-    digits = 0 if percent >= 100 else 1 if percent >= 1 else 2  # noqa: PLR2004 - three figures
-    text = f"{percent:,.{digits}f}\u00a0%"
-    if not float(text.removesuffix("\u00a0%").replace(",", "")):
-        return "0\u00a0%"
-    if value < 0:
-        return f"{MINUS}{text}"
-    return f"+{text}" if signed and value > 0 else text
+    sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
+    if 0 < percent < LEAST_PERCENT:
+        # What is left of two floats that are the same is no change.
+        text = "0" if percent < ROUNDING and signed else f"<{LEAST_PERCENT:g}"
+        return f"{text}\u00a0%"
+    if MOST_PERCENT < percent < 100:  # noqa: PLR2004 - all of it
+        return f"{sign}>{MOST_PERCENT:g}\u00a0%"
+    digits = 0 if percent >= 100 or not percent else 1 if percent >= 1 else 2  # noqa: PLR2004
+    return f"{sign}{percent:,.{digits}f}\u00a0%"
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -52,23 +60,42 @@ def shown(value: Cell, kind: Kind) -> str:
         return UNKNOWN
     if isinstance(value, str):
         return _text(value, kind)
-    match kind:
-        case Kind.COUNT:
-            return count(value)
-        case Kind.USD:
-            return f"{MINUS if value < 0 else ''}{abs(value):,.4f}"
-        case Kind.SHARE:
-            return share(value)
-        case Kind.CHANGE:
-            return share(value, signed=True)
-        case Kind.NUMBER:
-            return f"{value:.3f}".replace("-", MINUS)
-        case Kind.HOURS:
-            return f"{value:,.1f}"
-        case Kind.AGE:
-            return age_text(timedelta(hours=value))
-        case _:
-            return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    show = SHOW.get(kind)
+    return str(value) if show is None else show(value)
+
+
+def _usd(value: float) -> str:
+    return f"{MINUS if value < 0 else ''}{abs(value):,.4f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", MINUS)
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _age(value: float) -> str:
+    return age_text(timedelta(hours=value))
+
+
+def _change(value: float) -> str:
+    return share(value, signed=True)
+
+
+SHOW: Mapping[Kind, Callable[[float], str]] = {
+    Kind.COUNT: count,
+    Kind.USD: _usd,
+    Kind.SHARE: share,
+    Kind.CHANGE: _change,
+    Kind.NUMBER: _number,
+    Kind.HOURS: _hours,
+    Kind.AGE: _age,
+}
+"""How a number of each kind is shown; others as they are."""
 
 
 def _text(value: str, kind: Kind) -> str:
