@@ -55,10 +55,10 @@ def _savings(chart: Chart) -> str:
     base = alt.Chart(_data(chart)).encode(
         y=alt.Y("place:N", title=None, sort=_order(chart), axis=NAMES)
     )
-    usd = {"title": "USD per hour, log scale: spot, and on-demand (ring)"}
+    usd = "USD per hour, log scale: spot, and on-demand (ring)"
     scale = alt.Scale(type="log", nice=True)
-    spot = alt.X("usd_per_hour:Q", scale=scale, axis=alt.Axis(format="~g"), **usd)
-    listed = alt.X("on_demand_usd_per_hour:Q", scale=scale, **usd)
+    spot = alt.X("usd_per_hour:Q", scale=scale, axis=alt.Axis(format="~g"), title=usd)
+    listed = alt.X("on_demand_usd_per_hour:Q", scale=scale, title=usd)
     lines = base.mark_rule(color=GREY, opacity=0.6).encode(x=spot, x2="on_demand_usd_per_hour:Q")
     rings = base.mark_point(color=GREY, size=55, filled=False).encode(x=listed)
     dots = base.mark_point(color=BLUE, size=65, filled=True, opacity=1).encode(x=spot)

@@ -37,6 +37,12 @@ SPANS = (
     FEED_RUN,
 )
 
+NOTE = (
+    f"A feed is stale while it has had no good run for {LATE_BY} times its cadence; a "
+    "feed counts from its first run on, and an import has no cadence."
+)
+"""What to know when reading the section."""
+
 
 def late_after() -> dict[str, timedelta]:
     """How long each feed may be without a good run."""
@@ -69,12 +75,7 @@ def feeds_section(
                 *([table_of("feeds", "Feeds", FEEDS, rows, shown=SHOWN)] if rows else []),
                 *([table_of("stale", "Stale spans", SPANS, spans, shown=SHOWN)] if spans else []),
             ),
-            notes=(
-                (
-                    f"A feed is stale while it has had no good run for {LATE_BY} times its cadence; a "
-                    "feed counts from its first run on, and an import has no cadence."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(rows, old),
     )

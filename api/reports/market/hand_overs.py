@@ -34,6 +34,14 @@ COLUMNS = (
     Column(field="age_hours", heading="Age", kind=Kind.AGE),
 )
 
+NOTE = (
+    "Cost at most: the time in which the old and the new machine may both have run, at "
+    "the old one's price when it began. What a hand-over saved is the harm of an "
+    "interruption that did not come about: that is not measured, so no sum is given; "
+    "Old machine tells whether the cloud announced or took it within a day after."
+)
+"""What to know when reading the section."""
+
 
 def hand_overs_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
@@ -54,14 +62,7 @@ def hand_overs_section(asked: Asked) -> tuple[Section, list[Figure]]:
             tables=(
                 table_of("hand_overs", "Hand-overs, newest first", COLUMNS, rows, shown=SHOWN),
             ),
-            notes=(
-                (
-                    "Cost at most: the time in which the old and the new machine may both have run, at "
-                    "the old one's price when it began. What a hand-over saved is the harm of an "
-                    "interruption that did not come about: that is not measured, so no sum is given; "
-                    "Old machine tells whether the cloud announced or took it within a day after."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(rows),
     )

@@ -63,6 +63,17 @@ SUMMARY = (
     Column(field="age_hours", heading="Age", kind=Kind.AGE),
 )
 
+NOTE = (
+    "No advice is stored, so the ranking of each day is made again from what was known "
+    "at its beginning, for one machine of each GPU model and number. Regret is the "
+    "mean price over the day above that of the pool that turned out cheapest. With "
+    "losses: the same with the interruptions of watched machines, each at "
+    f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
+    "was not watched. A dearer pool that was not interrupted may have been the better "
+    "choice, and often nobody can tell."
+)
+"""What to know when reading the section."""
+
 
 class Choice(NamedTuple):
     """What stood first on a day, for one model and number of GPUs."""
@@ -107,17 +118,7 @@ def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
                     is_folded=True,
                 ),
             ),
-            notes=(
-                (
-                    "No advice is stored, so the ranking of each day is made again from what was known "
-                    "at its beginning, for one machine of each GPU model and number. Regret is the "
-                    "mean price over the day above that of the pool that turned out cheapest. With "
-                    "losses: the same with the interruptions of watched machines, each at "
-                    f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
-                    "was not watched. A dearer pool that was not interrupted may have been the better "
-                    "choice, and often nobody can tell."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(rows),
     )

@@ -1,5 +1,6 @@
 """Interruptions with the time at risk: a count alone is no rate."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -82,7 +83,7 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
     )
 
 
-def _most(row: dict[str, Any]) -> tuple[Any, ...]:
+def _most(row: Mapping[str, Any]) -> tuple[Any, ...]:
     place = (row["provider"], *(row[part] or "" for part in ("region", "zone", "instance_type")))
     return -(row["interruptions"] or 0), -(row["node_hours"] or 0.0), *place
 

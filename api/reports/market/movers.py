@@ -37,6 +37,12 @@ CAME = (*PLACE, Column(field="usd_per_hour", heading="Spot USD/h", kind=Kind.USD
 LEVEL_POOLS = 5
 """Pools that a line of the price level needs at least: the median of fewer is a pool's own."""
 
+NOTE = (
+    "A change compares one source with itself. Zones of a region whose price went the "
+    "same way are one row."
+)
+"""What to know when reading the section."""
+
 
 def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
@@ -85,12 +91,7 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
                     is_folded=True,
                 ),
             ),
-            notes=(
-                (
-                    "A change compares one source with itself. Zones of a region whose price went the "
-                    "same way are one row."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(both, rises, falls),
     )
@@ -252,8 +253,8 @@ def _charts(asked: Asked, rises: pl.DataFrame, falls: pl.DataFrame) -> list[Char
 def price_levels(asked: Asked) -> list[dict[str, Any]]:
     """The median over GPU pools of each day's price over the first day's: day, provider, level."""
     frames = [
-        frame.filter(pl.col("gpu_count") > 0).select(*POOL, "source", "price_per_hour").with_columns(
-            day=pl.lit(day)
+        frame.filter(pl.col("gpu_count") > 0).select(
+            *POOL, "source", "price_per_hour", day=pl.lit(day)
         )
         for day, frame in asked.daily
     ]  # fmt: skip

@@ -62,6 +62,14 @@ POOLS = (
     Column(field="age_hours", heading="Newest", kind=Kind.AGE),
 )
 
+NOTE = (
+    "Skill is the Brier skill against a plain rate learned before (above 0 is better) "
+    "with its 95 % interval; a span of few days cannot prove it, and the verdict says "
+    f"so. Precision and recall are at {ACTION_THRESHOLD:.0%}, from where a replacement "
+    "would be considered. Untold: what came of them cannot be known."
+)
+"""What to know when reading the section."""
+
 
 def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
@@ -104,14 +112,7 @@ def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
                     shown=SHOWN_POOLS,
                 ),
             ),
-            notes=(
-                (
-                    "Skill is the Brier skill against a plain rate learned before (above 0 is better) "
-                    "with its 95 % interval; a span of few days cannot prove it, and the verdict says "
-                    f"so. Precision and recall are at {ACTION_THRESHOLD:.0%}, from where a replacement "
-                    "would be considered. Untold: what came of them cannot be known."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(scores, found),
     )

@@ -31,6 +31,13 @@ COLUMNS = (
     Column(field="evidence_age_hours", heading="Evidence", kind=Kind.AGE, is_extra=True),
 )
 
+NOTE = (
+    "Intervals are 90 %. Grade: how much evidence of the pool's own stands behind the "
+    "forecast. Skill: whether such forecasts beat a plain rate on what happened later; "
+    "without it nothing is acted on."
+)
+"""What to know when reading the section."""
+
 
 def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
@@ -69,13 +76,7 @@ def risk_section(asked: Asked) -> tuple[Section, list[Figure]]:
                     else []
                 ),
             ),
-            notes=(
-                (
-                    "Intervals are 90 %. Grade: how much evidence of the pool's own stands behind the "
-                    "forecast. Skill: whether such forecasts beat a plain rate on what happened later; "
-                    "without it nothing is acted on."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(rows),
     )

@@ -38,6 +38,12 @@ COLUMNS = (
     Column(field="band_age_hours", heading="Age", kind=Kind.AGE),
 )
 
+NOTE = (
+    "Lost in a month: the share of machines interrupted, as the cloud publishes it for "
+    "the region. Lost in 24 h: our forecast. Neither is an average of the other."
+)
+"""What to know when reading the section."""
+
 
 def savings_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
@@ -74,12 +80,7 @@ def savings_section(asked: Asked) -> tuple[Section, list[Figure]]:
                     is_folded=True,
                 ),
             ),
-            notes=(
-                (
-                    "Lost in a month: the share of machines interrupted, as the cloud publishes it for "
-                    "the region. Lost in 24 h: our forecast. Neither is an average of the other."
-                ),
-            ),
+            notes=(NOTE,),
         ),
         _figures(known),
     )
@@ -162,7 +163,7 @@ def _headline(best: list[dict[str, Any]], known: list[dict[str, Any]]) -> str:
 
 
 def _median(known: list[dict[str, Any]]) -> float:
-    return median(row["saving_share"] for row in known)
+    return float(median(row["saving_share"] for row in known))
 
 
 def _unlisted(rows: list[dict[str, Any]]) -> tuple[str, ...]:
