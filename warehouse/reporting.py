@@ -7,12 +7,74 @@ import polars as pl
 
 from warehouse.store import Warehouse
 
+QUIET = timedelta(days=2)
+"""A pool that a source which repeats its prices has not told of for so long is gone: the slowest of
+them are daily, and may miss one."""
+
+REPEATS = 0.9
+"""The share of a region's pools that a source must have told of lately to count as one that repeats
+them: one that tells changes only is silent of all that rest."""
+
 PRICES_TOLD = """
     select
         provider, region, zone, instance_type, source, currency, effective_at, price_per_hour
     from spot_price
     where effective_at > $start and effective_at <= $end
     order by provider, region, zone, instance_type, source, effective_at
+"""
+
+COME_AND_GONE = """
+    with pool as (
+        select
+            provider, region, zone, instance_type, source,
+            min(effective_at) as first_at, max(effective_at) as last_at,
+            arg_max(price_per_hour, effective_at) as price_per_hour,
+            arg_max(currency, effective_at) as currency
+        from spot_price
+        where effective_at <= $end
+        group by all
+    ),
+    told as (
+        select
+            pool.*,
+            greatest(last_at, least(seen_at, $end)) as told_at,
+            min(first_at) over (partition by provider, region, pool.source) as source_first_at,
+            min(first_at) over (
+                partition by provider, region, zone, instance_type
+            ) as pool_first_at
+        from pool
+        left join (select * exclude (feed), feed as source from last_seen where fact = 'spot_price')
+            using (provider, region, zone, instance_type, source)
+    ),
+    last as (
+        select
+            *,
+            max(told_at) over (partition by provider, region, source) as source_told_at,
+            max(told_at) over (
+                partition by provider, region, zone, instance_type
+            ) as pool_told_at
+        from told
+    ),
+    judged as (
+        select
+            *,
+            pool_first_at > $start and source_first_at <= $start as is_new,
+            pool_told_at + $quiet > $start
+                and pool_told_at + $quiet <= source_told_at
+                and avg(cast(told_at + $quiet > source_told_at as integer)) over (
+                    partition by provider, region, source
+                ) >= $repeats as is_gone
+        from last
+    )
+    select
+        provider, region, zone, instance_type, source, price_per_hour, currency, first_at, told_at,
+        is_new, is_gone
+    from judged
+    where is_new <> is_gone
+    qualify row_number() over (
+        partition by provider, region, zone, instance_type order by told_at desc, source
+    ) = 1
+    order by provider, region, zone, instance_type
 """
 
 TELLERS = """
@@ -60,7 +122,7 @@ FEED_RUNS = """
         count(*) as runs,
         count(*) filter (outcome in ('ok', 'unchanged')) as good,
         count(*) filter (outcome in ('failed', 'quarantined', 'killed')) as bad,
-        sum(rows_new) as rows_new,
+        cast(sum(rows_new) as bigint) as rows_new,
         arg_max(error, started_at) filter (error is not null) as error
     from feed_run
     where started_at > $start and started_at <= $end
@@ -118,6 +180,20 @@ def prices_told(warehouse: Warehouse, start: datetime, end: datetime) -> pl.Data
     Columns: provider, region, zone, instance_type, source, currency, effective_at, price_per_hour.
     """
     return warehouse.ask(PRICES_TOLD, {"start": start, "end": end})
+
+
+def come_and_gone(warehouse: Warehouse, start: datetime, end: datetime) -> pl.DataFrame:
+    """The pools whose first price came in a span of time, and those that it was the last of.
+
+    New is a pool that no source had a price of before, in a region that its source did speak of.
+    Gone is one that was last told of `QUIET` before its source last spoke of the region, which
+    can be said only of a source that repeats what holds: `REPEATS` of the region's pools.
+
+    Columns: provider, region, zone, instance_type, source, price_per_hour, currency (the newest),
+    first_at, told_at (when the source last told of it), is_new, is_gone.
+    """
+    given = {"start": start, "end": end, "quiet": QUIET, "repeats": REPEATS}
+    return warehouse.ask(COME_AND_GONE, given)
 
 
 def tellers(warehouse: Warehouse, start: datetime, end: datetime) -> pl.DataFrame:

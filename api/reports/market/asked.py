@@ -17,7 +17,7 @@ from warehouse.interruption_rates import RateBy, interruption_counts
 from warehouse.on_demand import ListedQuestion, listed_prices
 from warehouse.prices import STANDS, market_frame
 from warehouse.records import Pool, Semantics, Signal
-from warehouse.reporting import prices_told
+from warehouse.reporting import come_and_gone, prices_told
 from warehouse.signals import newest_signals
 from warehouse.store import Warehouse
 
@@ -79,6 +79,11 @@ class Asked:
     def told(self) -> pl.DataFrame:
         """The prices that came into force meanwhile, with ``usd_per_hour``."""
         return self.in_usd(prices_told(self.warehouse, self.span.start, self.span.end))
+
+    @cached_property
+    def strangers(self) -> pl.DataFrame:
+        """The pools that came or went, as `warehouse.reporting.come_and_gone`."""
+        return come_and_gone(self.warehouse, self.span.start, self.span.end)
 
     @cached_property
     def listed(self) -> pl.DataFrame:

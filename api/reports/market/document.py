@@ -160,7 +160,9 @@ def cell(value: Any) -> Cell:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - the test for nan
         return None
-    return value
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"{type(value).__name__} is no value of a table")
 
 
 def table_of(

@@ -4,13 +4,17 @@ Colours are those of `api.reports.charts.LOOK`; the page's style sheet replaces 
 that suits its light or dark ground, so that the same SVG reads well on both and in print.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from zlib import crc32
 
 import altair as alt
 
 from api.reports.charts import GREY, LOOK, reliability_of_bins, svg
 from api.reports.market.document import Chart, Drawing
+
+CLIP = re.compile(r"\bclip\d+\b")
 
 WIDTH = 700
 PADDING = {"left": 48, "top": 4, "right": 24, "bottom": 4}
@@ -26,7 +30,17 @@ PERCENT = alt.Axis(format="%")
 
 def drawn(chart: Chart) -> str:
     """The chart as an SVG element."""
-    return DRAWN[chart.drawing](chart)
+    return _own_ids(DRAWN[chart.drawing](chart), f"{crc32(chart.caption.encode()):08x}")
+
+
+def _own_ids(drawn: str, prefix: str) -> str:
+    """The SVG with names of its clips that depend on nothing else.
+
+    The library counts them from when the process began: the same report had other bytes each time.
+    """
+    found = dict.fromkeys(CLIP.findall(drawn))
+    names = {name: f"clip-{prefix}-{number}" for number, name in enumerate(found)}
+    return CLIP.sub(lambda match: names[match[0]], drawn)
 
 
 def _svg(chart: Any) -> str:

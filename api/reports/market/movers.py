@@ -51,13 +51,12 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
         why = "No spot price was in force in the period: nothing was collected or imported of it."
         return Section(name=NAME, title=title, missing=(why,)), []
     both, moved = compared(asked)
-    came, went = strangers(asked.after, asked.before), strangers(asked.before, asked.after)
+    came, went = strangers(asked, "is_new"), strangers(asked, "is_gone")
     if both.is_empty():
         why = "No pool had a price by the same source at both ends of the period."
         return Section(name=NAME, title=title, missing=(why,)), []
     rises = moved.filter(pl.col("change_share") > 0)
     falls = moved.filter(pl.col("change_share") < 0)
-    end = asked.span.end
     return (
         Section(
             name=NAME,
@@ -76,17 +75,17 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
                 table_of("falls", "Largest falls", MOVED, falls.to_dicts(), shown=SHOWN),
                 table_of(
                     "new_pools",
-                    "New pools: priced now, and not at the start",
+                    "New pools: their first price came in the period",
                     CAME,
-                    with_age(came, "known_at", "age_hours", end).to_dicts(),
+                    came.to_dicts(),
                     shown=SHOWN,
                     is_folded=True,
                 ),
                 table_of(
                     "gone_pools",
-                    "Gone pools: priced at the start, and no longer",
+                    "Gone pools: told of no longer by a source that repeats the others",
                     CAME,
-                    with_age(went, "known_at", "age_hours", end).to_dicts(),
+                    went.to_dicts(),
                     shown=SHOWN,
                     is_folded=True,
                 ),
@@ -155,9 +154,10 @@ def since_when(told: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def strangers(these: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """Pools of the first frame that the second has not, whatever their source."""
-    return these.join(others, on=list(POOL), how="anti").sort("provider", "region", *POOL[2:])
+def strangers(asked: Asked, which: str) -> pl.DataFrame:
+    """The pools that are new, or gone, with their newest price in USD and its age."""
+    found = asked.strangers.filter(pl.col(which))
+    return with_age(asked.in_usd(found), "told_at", "age_hours", asked.span.end)
 
 
 def _sentences(

@@ -171,12 +171,11 @@ def _unlisted(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     if not without:
         return ()
     clouds = ", ".join(sorted({row["provider"] for row in without}))
-    return (
-        (
-            f"{count(len(without))} of the pools ({clouds}) have no list price that was in force, or "
-            f"none in a currency with a known rate: their saving is unknown."
-        ),
+    text = (
+        f"The saving of {number_of(len(without), 'pool')} ({clouds}) is unknown: no list price, or "
+        "none in a currency with a known rate."
     )
+    return (text,)
 
 
 def _chart(known: list[dict[str, Any]]) -> list[Chart]:
