@@ -239,14 +239,13 @@ def _name(pool: Pool) -> str:
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
-    regrets = pl.Series([row["regret_usd_per_hour"] for row in rows])
-    right = int((regrets <= NOTHING).sum())
+    regrets = [row["regret_usd_per_hour"] for row in rows]
+    right, mean = sum(one <= NOTHING for one in regrets), fmean(regrets)
     top = rows[0]
     found = [
         (
             f"Of {count(len(rows))} daily choices the first pool was the cheapest of the day "
-            f"{count(right)} times; over all the regret was {float(str(regrets.mean())):.4f} USD/h on "
-            "average, by price."
+            f"{count(right)} times; over all the regret was {mean:.4f} USD/h on average, by price."
         )
     ]
     if top["regret_usd_per_hour"] > 0:

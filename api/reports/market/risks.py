@@ -128,7 +128,8 @@ def _ends(rows: list[dict[str, Any]]) -> list[str]:
     return [
         (
             f"Riskiest within {horizon_text(HORIZONS['24h'])}: {place(top)}, "
-            f"{share(top['probability_24h'])} ({share(top['low_24h'])} to {share(top['high_24h'])}); "
+            f"{share(top['probability_24h'])} "
+            f"({share(top['low_24h'])} to {share(top['high_24h'])}); "
             f"safest: {place(low)}, {share(low['probability_24h'])}."
         )
     ]

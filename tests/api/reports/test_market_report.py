@@ -87,7 +87,7 @@ def test_a_saving_is_one_less_spot_over_on_demand(weekly: ReportDocument) -> Non
 
 def test_a_saving_without_a_list_price_is_unknown_and_said_to_be(weekly: ReportDocument) -> None:
     assert only(weekly, "savings_best", instance_type="g6.xlarge")["saving_share"] is None
-    assert "The saving of 1 pool (aws) is unknown" in told(weekly, "savings")
+    assert "The saving of 2 pools (aws) is unknown" in told(weekly, "savings")
 
 
 def test_pools_stand_by_their_risk_within_a_day(weekly: ReportDocument) -> None:
