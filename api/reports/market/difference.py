@@ -126,8 +126,13 @@ def _pairs(
             yield dict(zip(key, which, strict=True)), old[which], new
 
 
+def _largest(field: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """The order by the size of a change, then by pool."""
+    return lambda row: (-abs(row[field]), *(row[part] for part in POOL))
+
+
 def _prices(before: ReportDocument, after: ReportDocument) -> Iterator[Table]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for pool, old, new in _pairs(before, after, SAVINGS, POOL):
         was, now = old["usd_per_hour"], new["usd_per_hour"]
         if isinstance(was, float) and isinstance(now, float) and abs(now / was - 1) > SAME:
@@ -139,7 +144,7 @@ def _prices(before: ReportDocument, after: ReportDocument) -> Iterator[Table]:
                     "change_share": now / was - 1,
                 }
             )
-    rows.sort(key=lambda row: (-abs(row["change_share"]), *(row[part] for part in POOL)))
+    rows.sort(key=_largest("change_share"))
     yield table_of("price_moves", "Prices that changed", PRICES, rows, shown=SHOWN)
 
 
@@ -152,7 +157,8 @@ def _pools(before: ReportDocument, after: ReportDocument) -> Iterator[Table]:
 
 
 def _risks(before: ReportDocument, after: ReportDocument) -> Iterator[Table]:
-    moves, verdicts = [], []
+    moves: list[dict[str, Any]] = []
+    verdicts: list[dict[str, Any]] = []
     for pool, old, new in _pairs(before, after, RISK, POOL):
         was, now = old["probability_24h"], new["probability_24h"]
         if isinstance(was, float) and isinstance(now, float) and abs(now - was) > SAME:
@@ -163,7 +169,7 @@ def _risks(before: ReportDocument, after: ReportDocument) -> Iterator[Table]:
             said, says = old[f"skill_{horizon}"], new[f"skill_{horizon}"]
             if said != says:
                 verdicts.append({**pool, "horizon": horizon, "before": said, "after": says})
-    moves.sort(key=lambda row: (-abs(row["difference_share"]), *(row[part] for part in POOL)))
+    moves.sort(key=_largest("difference_share"))
     yield table_of("risk_moves", "Risks that moved", RISKS, moves, shown=SHOWN)
     yield table_of("verdict_moves", "Verdicts that changed", VERDICTS, verdicts, shown=SHOWN)
 

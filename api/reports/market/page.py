@@ -5,7 +5,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from api.reports.market.document import Cell, Column, Kind, Period, ReportDocument
+from api.reports.market.document import Cell, Chart, Column, Kind, Period, ReportDocument
 from api.reports.market.drawing import drawn
 from api.reports.market.words import count, shown
 
@@ -26,11 +26,20 @@ def environment() -> Environment:
     )
     made.filters["shown"] = shown
     made.filters["count"] = count
-    made.filters["drawn"] = lambda chart: Markup(drawn(chart))  # noqa: S704 - SVG of our own making
+    made.filters["drawn"] = _picture
     made.filters["tone"] = tone
     made.filters["said"] = said
-    made.globals["is_numeric"] = lambda column: column.kind in NUMERIC
+    made.tests["numeric"] = is_numeric
     return made
+
+
+def is_numeric(column: Column) -> bool:
+    """Whether its cells stand at the right."""
+    return column.kind in NUMERIC
+
+
+def _picture(chart: Chart) -> Markup:
+    return Markup(drawn(chart))  # noqa: S704 - SVG of our own making
 
 
 def page(document: ReportDocument) -> str:
