@@ -167,6 +167,16 @@ STALE_SPANS = """
     order by feed, scope, stale_from
 """
 
+AT_RISK = """
+    select
+        provider, region, zone, instance_type,
+        array_to_string(list_sort(list(distinct source)), ', ') as source,
+        least(max(last_alive_at), $end) as newest_at
+    from exposure
+    where launched_at < $end and last_alive_at > $start
+    group by all
+"""
+
 ROUGH_PROBES = """
     select count(*)
     from availability_tick
@@ -231,6 +241,15 @@ def stale_spans(
         "late_us": [one // microsecond for one in late_after.values()],
     }
     return warehouse.ask(STALE_SPANS, given)
+
+
+def told_at_risk(warehouse: Warehouse, start: datetime, end: datetime) -> pl.DataFrame:
+    """Who told of machines that were up in a span of time, by pool.
+
+    Columns: provider, region, zone, instance_type, source (several with commas between them),
+    newest_at (when one of them was last seen alive, UTC).
+    """
+    return warehouse.ask(AT_RISK, {"start": start, "end": end})
 
 
 def rough_probes(warehouse: Warehouse, start: datetime, end: datetime) -> int:

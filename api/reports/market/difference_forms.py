@@ -2,7 +2,7 @@
 
 from api.reports.market.difference import Difference
 from api.reports.market.markdown import aligned
-from api.reports.market.page import NUMERIC, environment
+from api.reports.market.page import environment
 from api.reports.market.words import count, shown
 
 
@@ -14,7 +14,7 @@ def difference_text(found: Difference) -> str:
             [shown(value, column.kind) for value, column in zip(row, table.columns, strict=True)]
             for row in table.rows[: table.shown]
         ]
-        right = {at for at, column in enumerate(table.columns) if column.kind in NUMERIC}
+        right = {at for at, column in enumerate(table.columns) if column.is_numeric}
         lines += ["", table.caption]
         lines += aligned([column.heading for column in table.columns], rows, right)
         if table.shown < len(table.rows):

@@ -40,6 +40,12 @@ class Kind(StrEnum):
     SOURCE = "source"
 
 
+NUMERIC = frozenset(
+    {Kind.COUNT, Kind.USD, Kind.SHARE, Kind.CHANGE, Kind.NUMBER, Kind.HOURS, Kind.AGE}
+)
+"""Kinds whose values stand at the right of a column."""
+
+
 class Plain(BaseModel):
     """A part of a document; an unknown field is an error."""
 
@@ -54,6 +60,11 @@ class Column(Plain):
     kind: Kind = Kind.TEXT
     fact: str | None = Field(default=None, description="Of a source: what it told of.")
     is_extra: bool = Field(default=False, description="Not on the page, for want of room.")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values stand at the right."""
+        return self.kind in NUMERIC
 
 
 class Table(Plain):
@@ -148,10 +159,15 @@ class ReportDocument(Plain):
         tables = (table for section in self.sections for table in section.tables)
         return next((one for one in tables if one.name == name), None)
 
-    def number_of(self, fact: str | None, source: Cell) -> int | None:
-        """The number in the list of sources of whoever told of that."""
-        found = (one.number for one in self.sources if (one.fact, one.name) == (fact, source))
-        return next(found, None)
+    def tellers(self, fact: str | None, source: Cell) -> list[Source]:
+        """Who of the list of sources told of that; a cell may name several."""
+        names = names_in(source)
+        return [one for one in self.sources if one.fact == fact and one.name in names]
+
+
+def names_in(source: Cell) -> list[str]:
+    """The sources that a cell of `Kind.SOURCE` names, with commas between them."""
+    return source.split(", ") if isinstance(source, str) else []
 
 
 def cell(value: Any) -> Cell:

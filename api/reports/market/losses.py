@@ -6,15 +6,17 @@ from typing import Any
 import polars as pl
 
 from advisor.risk.rate_intervals import SURE
-from api.reports.market.asked import Asked
+from api.reports.market.asked import POOL, Asked
 from api.reports.market.document import Column, Figure, Kind, Section, table_of
 from api.reports.market.movers import PLACE
 from api.reports.market.words import count, number_of
 from api.service.interruptions import BURSTS, rate_row
 from warehouse.interruption_rates import RateBy, interruption_counts
 from warehouse.interruptions import machine_interruptions
+from warehouse.reporting import told_at_risk
 
 NAME = "interruptions"
+UNTOLD = {"source": None, "age_hours": None}
 SHOWN = 25
 RATES = (
     *PLACE,
@@ -25,6 +27,8 @@ RATES = (
     Column(field="rate_low_per_hour", heading="from", kind=Kind.NUMBER),
     Column(field="rate_high_per_hour", heading="to", kind=Kind.NUMBER),
     Column(field="interruptions_without_exposure", heading="Only reported", kind=Kind.COUNT),
+    Column(field="source", heading="Source", kind=Kind.SOURCE, fact="time at risk"),
+    Column(field="age_hours", heading="Age", kind=Kind.AGE),
 )
 MACHINES = (
     Column(field="first_told_at", heading="First told (UTC)", kind=Kind.TIME),
@@ -47,6 +51,8 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
         for row in interruption_counts(asked.warehouse, (start, end), RateBy.POOL).to_dicts()
     ]
     # A machine that had ended before is counted with no hours; it says nothing of this period.
+    told_by = _told_by(asked)
+    rates = [{**row, **told_by.get(_pool(row), UNTOLD)} for row in rates]
     rates = [row for row in rates if row["node_hours"] or row["interruptions_without_exposure"]]
     told = machine_interruptions(asked.warehouse, end, start).filter(
         pl.col("first_told_at") > start
@@ -81,6 +87,19 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
         ),
         _figures(rates),
     )
+
+
+def _pool(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    return tuple(row[part] for part in POOL)
+
+
+def _told_by(asked: Asked) -> dict[tuple[str | None, ...], dict[str, Any]]:
+    """Who told of each pool's time at risk, and the age of that."""
+    found = told_at_risk(asked.warehouse, asked.span.start, asked.span.end).to_dicts()
+    return {
+        _pool(row): {"source": row["source"], "age_hours": asked.age_hours(row["newest_at"])}
+        for row in found
+    }
 
 
 def _most(row: Mapping[str, Any]) -> tuple[Any, ...]:

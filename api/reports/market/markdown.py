@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from api.reports.market.document import Cell, Column, Kind, ReportDocument, Table
-from api.reports.market.page import NUMERIC, title
+from api.reports.market.page import title
 from api.reports.market.words import count, shown
 
 
@@ -58,7 +58,7 @@ def _table(document: ReportDocument, table: Table) -> Iterator[str]:
             [_value(document, column, row[place]) for place, column in columns]
             for row in table.rows[: table.shown]
         ],
-        {at for at, (_, column) in enumerate(columns) if column.kind in NUMERIC},
+        {at for at, (_, column) in enumerate(columns) if column.is_numeric},
     )
     if table.shown < len(table.rows):
         yield ""
@@ -67,8 +67,8 @@ def _table(document: ReportDocument, table: Table) -> Iterator[str]:
 
 def _value(document: ReportDocument, column: Column, value: Cell) -> str:
     if column.kind is Kind.SOURCE:
-        number = document.number_of(column.fact, value)
-        return shown(value, column.kind) if number is None else f"[{number}]"
+        told = document.tellers(column.fact, value)
+        return "".join(f"[{one.number}]" for one in told) or shown(value, column.kind)
     return shown(value, column.kind)
 
 

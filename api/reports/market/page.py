@@ -1,6 +1,5 @@
 """The report as a page: one file, without scripts and without anything from elsewhere."""
 
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -8,11 +7,6 @@ from markupsafe import Markup, escape
 from api.reports.market.document import Cell, Chart, Column, Kind, Period, ReportDocument
 from api.reports.market.drawing import drawn
 from api.reports.market.words import count, shown
-
-NUMERIC = frozenset(
-    {Kind.COUNT, Kind.USD, Kind.SHARE, Kind.CHANGE, Kind.NUMBER, Kind.HOURS, Kind.AGE}
-)
-"""Kinds whose cells stand at the right."""
 
 
 def environment() -> Environment:
@@ -29,13 +23,7 @@ def environment() -> Environment:
     made.filters["drawn"] = _picture
     made.filters["tone"] = tone
     made.filters["said"] = said
-    made.tests["numeric"] = is_numeric
     return made
-
-
-def is_numeric(column: Column) -> bool:
-    """Whether its cells stand at the right."""
-    return column.kind in NUMERIC
 
 
 def _picture(chart: Chart) -> Markup:
@@ -44,14 +32,9 @@ def _picture(chart: Chart) -> Markup:
 
 def page(document: ReportDocument) -> str:
     """The page, HTML."""
-    facts = {(one.fact, one.name): one for one in document.sources}
-
-    def source(column: Column, value: Cell) -> Any:
-        return facts.get((column.fact or "", str(value)))
-
     return environment().get_template("market.html.j2").render(
         report=document,
-        source=source,
+        source=document.tellers,
         title=title(document),
         days=(document.end - document.start).days,
     )  # fmt: skip

@@ -23,7 +23,7 @@ COLUMNS = (
     Column(field="low_24h", heading="from", kind=Kind.SHARE),
     Column(field="high_24h", heading="to", kind=Kind.SHARE),
     Column(field="grade", heading="Grade"),
-    Column(field="made_from", heading="Made from"),
+    Column(field="made_from", heading="Made from", is_extra=True),
     Column(field="skill_1h", heading="Skill, 1 h"),
     Column(field="skill_24h", heading="Skill, 24 h"),
     Column(field="model_version", heading="Model", kind=Kind.SOURCE, fact="forecast"),
@@ -129,10 +129,16 @@ def _ends(rows: list[dict[str, Any]]) -> list[str]:
         (
             f"Riskiest within {horizon_text(HORIZONS['24h'])}: {place(top)}, "
             f"{share(top['probability_24h'])} "
-            f"({share(top['low_24h'])} to {share(top['high_24h'])}); "
+            f"({share(top['low_24h'])} to {share(top['high_24h'])}{_proof(top)}); "
             f"safest: {place(low)}, {share(low['probability_24h'])}."
         )
     ]
+
+
+def _proof(row: dict[str, Any]) -> str:
+    """What must be said of a forecast that has not proved its skill."""
+    skill = row["skill_24h"]
+    return "" if skill == "skill" else f", {skill}"
 
 
 def _chart(rows: list[dict[str, Any]]) -> list[Chart]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from api.reports.market.asked import Asked
-from api.reports.market.document import ReportDocument, Section, Source, Table
+from api.reports.market.document import Section, Source, names_in
 from warehouse.reporting import tellers
 
 STANDS = {"published risk": timedelta(days=7), "forecast": timedelta(days=1)}
@@ -37,25 +37,15 @@ def all_sources(asked: Asked) -> tuple[Source, ...]:
 def cited(sources: tuple[Source, ...], sections: tuple[Section, ...]) -> tuple[Source, ...]:
     """Those that a table names, numbered anew in the order of the list."""
     named = {
-        (column.fact, row[place])
+        (column.fact, name)
         for section in sections
         for table in section.tables
         for place, column in enumerate(table.columns)
         if column.fact
         for row in table.rows
+        for name in names_in(row[place])
     }
     used = [one for one in sources if (one.fact, one.name) in named]
     return tuple(
         one.model_copy(update={"number": number}) for number, one in enumerate(used, start=1)
     )
-
-
-def ages(document: ReportDocument, table: Table, row: int) -> str:
-    """The sources of a row in words, with the age of each, for who points at it."""
-    told = []
-    for place, column in enumerate(table.columns):
-        number = document.number_of(column.fact, table.rows[row][place]) if column.fact else None
-        if number is not None:
-            one = document.sources[number - 1]
-            told.append(f"{one.fact}: {one.name}")
-    return "; ".join(told)
