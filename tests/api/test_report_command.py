@@ -59,6 +59,15 @@ def test_what_is_no_report_is_said_to_be_none(run: Run, tmp_path: Path, content:
     assert "no report of `spotcast report` as JSON" in ended.err
 
 
+def test_a_year_without_a_spot_market_is_refused(run: Run, tmp_path: Path, warehouse: str) -> None:
+    ended = run(
+        "report", "weekly", "--at", "0001-01-02", "-o", str(tmp_path), "--warehouse", warehouse
+    )
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "there was no spot market then" in ended.err
+
+
 def test_a_missing_report_is_said_to_be_missing(run: Run, tmp_path: Path) -> None:
     ended = run("report", "diff", str(tmp_path / "a.json"), str(tmp_path / "b.json"))
 

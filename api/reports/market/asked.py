@@ -9,11 +9,13 @@ import polars as pl
 
 from advisor import DEFINITIONS
 from advisor.published_risk import hazard_of
+from api.errors import UsageError
 from api.reports.market.document import Period
 from api.settings import Settings
 from api.skill import Judge, judge_of, recent_outcomes
 from warehouse.forecasts import newest_forecasts
 from warehouse.interruption_rates import RateBy, interruption_counts
+from warehouse.keyset import EARLIEST
 from warehouse.on_demand import ListedQuestion, listed_prices
 from warehouse.prices import STANDS, market_frame
 from warehouse.records import Pool, Semantics, Signal
@@ -46,7 +48,13 @@ class Span:
 
 
 def span_of(period: Period, at: datetime) -> Span:
-    """The days of a report that is made ``at`` some time: up to the midnight before it."""
+    """The days of a report that is made ``at`` some time: up to the midnight before it.
+
+    Raises:
+        UsageError: there was no spot market then.
+    """
+    if at.year <= EARLIEST.year:
+        raise UsageError(f"{at:%Y-%m-%d}: there was no spot market then; give a later --at")
     end = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Span(period, end - LOOKS_BACK[period], end)
 

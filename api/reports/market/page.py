@@ -1,6 +1,5 @@
 """The report as a page: one file, without scripts and without anything from elsewhere."""
 
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def write_report(document: ReportDocument, folder: Path, forms: tuple[Form, ...]
     try:
         for path, text in texts.items():
             _replace(path, text)
+        if Form.CSV in forms:
+            _drop_others(folder / name, texts)
     except OSError as error:
         where = error.filename or folder
         raise UsageError(f"{where}: the report cannot be written ({error.strerror})") from error
@@ -94,6 +97,13 @@ def read_report(path: Path) -> ReportDocument:
     if found.format != FORMAT:
         raise UsageError(f"{path}: a report of format {found.format}; this version reads {FORMAT}")
     return found
+
+
+def _drop_others(folder: Path, kept: Collection[Path]) -> None:
+    """Remove the tables of an earlier report of the same days that this one has not."""
+    for path in folder.glob("*.csv"):
+        if path not in kept:
+            path.unlink()
 
 
 def _replace(path: Path, text: str) -> None:

@@ -174,6 +174,19 @@ def test_writing_replaces_and_leaves_no_half_file(tmp_path: Path, weekly: Report
     assert read_report(folder / "spotcast-weekly-2026-11-23.json") == weekly
 
 
+def test_a_table_that_is_no_longer_there_leaves_no_file(
+    tmp_path: Path, weekly: ReportDocument
+) -> None:
+    write_report(weekly, tmp_path, (Form.CSV,))
+    movers, *others = weekly.sections
+    write_report(weekly.model_copy(update={"sections": tuple(others)}), tmp_path, (Form.CSV,))
+
+    left = {path.stem for path in tmp_path.rglob("*.csv")}
+
+    assert left
+    assert not left & {table.name for table in movers.tables}
+
+
 def test_a_folder_that_is_a_file_is_said(tmp_path: Path, weekly: ReportDocument) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
 
