@@ -46,14 +46,7 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
     """The section, and its figures for the summary."""
     title = "Interruptions, with the time at risk"
     start, end = asked.span.start, asked.span.end
-    rates = [
-        rate_row(row)
-        for row in interruption_counts(asked.warehouse, (start, end), RateBy.POOL).to_dicts()
-    ]
-    # A machine that had ended before is counted with no hours; it says nothing of this period.
-    told_by = _told_by(asked)
-    rates = [{**row, **told_by.get(_pool(row), UNTOLD)} for row in rates]
-    rates = [row for row in rates if row["node_hours"] or row["interruptions_without_exposure"]]
+    rates = _rates(asked)
     told = machine_interruptions(asked.warehouse, end, start).filter(
         pl.col("first_told_at") > start
     )
@@ -63,20 +56,14 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
             "rate of zero: without time at risk there is no rate."
         )
         return Section(name=NAME, title=title, missing=(why,)), []
-    machines = [
-        {
-            **row,
-            "source": ", ".join(sorted(row["sources"])),
-            "age_hours": asked.age_hours(row["first_told_at"]),
-        }
-        for row in told.to_dicts()
-    ]
+    machines = [_machine(row, asked) for row in told.to_dicts()]
+    said = _sentences(rates) or [f"{number_of(len(machines), 'machine')} were reported lost."]
     return (
         Section(
             name=NAME,
             title=title,
-            headline=" ".join(_sentences(rates)),
-            sentences=tuple(_sentences(rates)),
+            headline=" ".join(said),
+            sentences=tuple(said),
             tables=(
                 table_of("rates", "By pool", RATES, sorted(rates, key=_most), shown=SHOWN),
                 table_of(
@@ -87,6 +74,23 @@ def losses_section(asked: Asked) -> tuple[Section, list[Figure]]:
         ),
         _figures(rates),
     )
+
+
+def _rates(asked: Asked) -> list[dict[str, Any]]:
+    """One row per pool with time at risk in the period, or with a loss that was reported in it."""
+    between = asked.span.start, asked.span.end
+    told_by = _told_by(asked)
+    rates = [
+        {**rate_row(row), **told_by.get(_pool(row), UNTOLD)}
+        for row in interruption_counts(asked.warehouse, between, RateBy.POOL).to_dicts()
+    ]
+    # A machine that had ended before is counted with no hours; it says nothing of this period.
+    return [row for row in rates if row["node_hours"] or row["interruptions_without_exposure"]]
+
+
+def _machine(row: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    sources = ", ".join(sorted(row["sources"]))
+    return {**row, "source": sources, "age_hours": asked.age_hours(row["first_told_at"])}
 
 
 def _pool(row: Mapping[str, Any]) -> tuple[str | None, ...]:

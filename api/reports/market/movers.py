@@ -5,7 +5,16 @@ from typing import Any
 import polars as pl
 
 from api.reports.market.asked import POOL, Asked, with_age
-from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
+from api.reports.market.document import (
+    Chart,
+    Column,
+    Drawing,
+    Figure,
+    Kind,
+    Section,
+    Table,
+    table_of,
+)
 from api.reports.market.words import count, number_of, place, share
 
 NAME = "movers"
@@ -65,35 +74,23 @@ def movers_section(asked: Asked) -> tuple[Section, list[Figure]]:
             sentences=tuple(_sentences(both, rises, falls, came, went)),
             charts=tuple(_charts(asked, rises, falls)),
             tables=(
-                table_of(
-                    "rises",
-                    "Largest rises",
-                    MOVED,
-                    rises.to_dicts(),
-                    shown=SHOWN,
-                ),
+                table_of("rises", "Largest rises", MOVED, rises.to_dicts(), shown=SHOWN),
                 table_of("falls", "Largest falls", MOVED, falls.to_dicts(), shown=SHOWN),
-                table_of(
-                    "new_pools",
-                    "New pools: their first price came in the period",
-                    CAME,
-                    came.to_dicts(),
-                    shown=SHOWN,
-                    is_folded=True,
-                ),
-                table_of(
+                _folded("new_pools", "New pools: their first price came in the period", came),
+                _folded(
                     "gone_pools",
                     "Gone pools: told of no longer by a source that repeats the others",
-                    CAME,
-                    went.to_dicts(),
-                    shown=SHOWN,
-                    is_folded=True,
+                    went,
                 ),
             ),
             notes=(NOTE,),
         ),
         _figures(both, rises, falls),
     )
+
+
+def _folded(name: str, caption: str, pools: pl.DataFrame) -> Table:
+    return table_of(name, caption, CAME, pools.to_dicts(), shown=SHOWN, is_folded=True)
 
 
 def compared(asked: Asked) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -7,7 +7,16 @@ import polars as pl
 
 from advisor.risk.verification import ACTION_THRESHOLD, Score, Verification, verify
 from api.reports.market.asked import POOL, Asked
-from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
+from api.reports.market.document import (
+    Chart,
+    Column,
+    Drawing,
+    Figure,
+    Kind,
+    Section,
+    Table,
+    table_of,
+)
 from api.reports.market.movers import PLACE
 from api.reports.market.words import count, number_of, share
 from api.skill import SEED
@@ -88,33 +97,37 @@ def outcomes_section(asked: Asked) -> tuple[Section, list[Figure]]:
             headline=_said(_foremost(scores)),
             sentences=tuple(_said(one) for one in scores),
             charts=tuple(_charts(scores)),
-            tables=(
-                table_of(
-                    "scores",
-                    "Forecasts issued in the period whose window has passed",
-                    SCORES,
-                    [_score_row(one, issued, asked) for one in scores],
-                    shown=len(scores),
-                ),
-                table_of(
-                    "calibration",
-                    "Calibration: forecasts of similar probability together",
-                    CALIBRATION,
-                    [row for one in scores for row in _bins(one)],
-                    shown=40,
-                    is_folded=True,
-                ),
-                table_of(
-                    "pools_scored",
-                    "We said, and it happened: by pool, the largest error first",
-                    POOLS,
-                    pool_rows(issued, asked),
-                    shown=SHOWN_POOLS,
-                ),
-            ),
+            tables=_tables(scores, issued, asked),
             notes=(NOTE,),
         ),
         _figures(scores, found),
+    )
+
+
+def _tables(scores: list[Score], issued: pl.DataFrame, asked: Asked) -> tuple[Table, ...]:
+    return (
+        table_of(
+            "scores",
+            "Forecasts issued in the period whose window has passed",
+            SCORES,
+            [_score_row(one, issued, asked) for one in scores],
+            shown=len(scores),
+        ),
+        table_of(
+            "calibration",
+            "Calibration: forecasts of similar probability together",
+            CALIBRATION,
+            [row for one in scores for row in _bins(one)],
+            shown=40,
+            is_folded=True,
+        ),
+        table_of(
+            "pools_scored",
+            "We said, and it happened: by pool, the largest error first",
+            POOLS,
+            pool_rows(issued, asked),
+            shown=SHOWN_POOLS,
+        ),
     )
 
 
