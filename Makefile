@@ -72,6 +72,10 @@ test-cluster: $(READY) ## The tests against them; skipped where `make cluster` h
 smoke-cluster: $(READY) ## A few of these tests that together touch every part
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m smoke tests/cluster
 
+.PHONY: fuzz
+fuzz: $(READY) ## Some 8,000 generated requests to every operation of the HTTP API
+	SPOTCAST_FUZZ_CASES=60 $(BIN)/pytest --numprocesses auto --dist worksteal tests/api/http/test_openapi.py
+
 .PHONY: bench
 bench: $(READY) ## Measure against limits and peers, as ratios
 	$(BIN)/python -m benchmarks.imports

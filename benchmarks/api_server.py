@@ -18,8 +18,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.security.principal import LocalAccess
+from api.server.views import ViewKeeper
 from api.service.state import Service, service_of
-from api.service.steady import be_steady
 from api.settings import settings_from
 from benchmarks.large_market import END
 from collector.watchlist import Watchlist
@@ -28,9 +28,6 @@ from warehouse.tables import RISK_FORECAST, SPOT_PRICE
 
 CHANGES = 1_500
 """Prices that one run of a feed finds changed: of 30,000 pools a twentieth, as at a busy time."""
-
-LOOKED_AT_SECONDS = 0.5
-"""How often the view of the market is asked whether it is due."""
 
 FORECASTS_EVERY = 12
 """Runs of feeds to one run of the forecast."""
@@ -95,13 +92,6 @@ def clock_from(start: datetime) -> Callable[[], datetime]:
     return lambda: start + (datetime.now(UTC) - began)
 
 
-def look_after(service: Service, is_over: threading.Event) -> None:
-    """Make the view of the market anew whenever it is due."""
-    while not is_over.wait(LOOKED_AT_SECONDS):
-        if service.markets.is_due():
-            service.markets.refresh()
-
-
 def bare() -> FastAPI:
     """An application with one route."""
     app = FastAPI(openapi_url=None)
@@ -130,7 +120,8 @@ def main() -> None:
         if asked.threads:
             warehouse.execute("set threads = $threads", {"threads": asked.threads})
         service.markets.refresh()
-        jobs = [threading.Thread(target=look_after, args=(service, is_over))]
+        keeper = ViewKeeper(service, made=lambda _: None)
+        jobs = [threading.Thread(target=keeper.keep)]
         if asked.ingest:
             feeds = Feeds(service, asked.ingest)
             jobs.append(threading.Thread(target=feeds.run, args=(is_over,)))
@@ -138,9 +129,10 @@ def main() -> None:
             job.start()
         app = create_app(service, LocalAccess())
         app.openapi()
-        be_steady()
         _serve(app, asked.port)
         is_over.set()
+        service.stopping.set()
+        keeper.wake()
         for job in jobs:
             job.join()
 

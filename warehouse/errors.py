@@ -12,8 +12,9 @@ class WarehouseBusyError(WarehouseError):
 
     def __init__(self, path: Path, holder: str) -> None:
         super().__init__(
-            f"{path}: in use by {holder}. One process writes at a time: stop it, wait until it "
-            f"has finished, or choose another file with --warehouse."
+            f"{path}: in use by {holder}. One process writes at a time: ask it over HTTP if it is "
+            f"`spotcast serve`, stop it, wait until it has finished, or choose another file with "
+            f"--warehouse."
         )
         self.path = path
         self.holder = holder

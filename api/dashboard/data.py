@@ -14,6 +14,7 @@ from api.service.state import Service
 from api.service.verification import BinOut, ScorePage, Slice, bin_page, score_page
 from api.skill import skill_rows
 from warehouse.forecasts import resolved_forecasts
+from warehouse.interruption_rates import RateBy, interruption_counts
 from warehouse.interruptions import machine_interruptions
 from warehouse.records import Offering
 
@@ -67,11 +68,17 @@ def feeds(service: Service) -> list[FeedOut]:
     return feed_page(service).items
 
 
-def losses(service: Service) -> int:
-    """Machines that were lost, or announced to be, within `LOSSES_SHOWN`."""
+def losses(service: Service) -> int | None:
+    """Machines that were lost, or announced to be, within `LOSSES_SHOWN`.
+
+    None, unknown, where none was reported and no machine is known to have been watched.
+    """
     now = service.clock()
+    since = now - LOSSES_SHOWN
     with service.reading() as warehouse:
-        return machine_interruptions(warehouse, now, now - LOSSES_SHOWN).height
+        found = machine_interruptions(warehouse, now, since).height
+        watched = interruption_counts(warehouse, (since, now), RateBy.PROVIDER)["node_hours"].sum()
+    return found if found or watched else None
 
 
 def forecasts(

@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.dashboard.assets import asset_path
 from api.dashboard.figures import Figures
 from api.dashboard.language import LANGUAGES, Words, chosen
+from api.security.credentials import is_session
+from api.security.sign_in import END_PATH
 from api.service.state import Service
 
 THEMES = ("auto", "light", "dark")
@@ -111,6 +113,7 @@ def _common(request: Request, reader: Reader, service: Service | None) -> dict[s
         "asset": asset_path,
         "new_id": lambda: f"n{next(numbers)}",
         "as_of": service.clock() if service else None,
+        "sign_out": END_PATH if is_session(request) else None,
     }
 
 

@@ -60,6 +60,12 @@ def credential_of(asking: HTTPConnection) -> Credential | None:
     return None
 
 
+def is_session(asking: HTTPConnection) -> bool:
+    """Whether a browser that signed in asks."""
+    shown = credential_of(asking)
+    return shown is not None and shown.kind is Kind.SESSION
+
+
 def _one(kind: Kind, given: list[str]) -> Credential:
     return Credential(kind, given[0].strip()) if len(given) == 1 else Credential(Kind.UNREADABLE)
 

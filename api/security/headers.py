@@ -11,7 +11,6 @@ CSP = (
 """No script, style, frame or address but our own, and none that stands in a page."""
 
 ALWAYS = {
-    "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
     # Not `no-referrer`: with it a browser sends `Origin: null` with our own forms.
     "referrer-policy": "same-origin",
@@ -46,6 +45,8 @@ class SecurityHeaders:
 def _add(headers: MutableHeaders, scope: Scope, status: int) -> None:
     for name, value in ALWAYS.items():
         headers[name] = value
+    # The page to sign in has a stricter one.
+    headers.setdefault("content-security-policy", CSP)
     headers["x-request-id"] = scope["state"]["request_id"]
     if scope["scheme"] == "https":
         headers["strict-transport-security"] = HSTS

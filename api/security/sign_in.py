@@ -1,7 +1,9 @@
-"""Signing in with a browser: a page without script or style that asks for a key, and its answer."""
+"""Signing in with a browser: a page without script that asks for a key, and its answer."""
 
 import tomllib
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html import escape
 from http import HTTPStatus
 from importlib.resources import files
@@ -21,10 +23,21 @@ MOST_FIELDS, MOST_FORM_BYTES = 10, 8_192
 TEXTS = tomllib.loads(files("api.security").joinpath("sign_in.toml").read_text(encoding="utf-8"))
 """The page's words, by language."""
 
+STYLE = files("api.security").joinpath("sign_in.css").read_text(encoding="utf-8")
+"""It stands in the page: whoever is not known gets no file of ours."""
+
+STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
+CSP = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""That style and no other, a form to us, and nothing else."""
+
 PAGE = """<!doctype html>
 <html lang="{lang}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">{again}<title>{title}</title></head>
+<meta name="color-scheme" content="light dark">{again}<title>{title}</title>
+<style>{style}</style></head>
 <body><main><h1>{title}</h1>{told}{form}<p>{how}</p></main></body>
 </html>
 """
@@ -34,7 +47,7 @@ from who follows a link of another site, though he may be signed in."""
 
 FORM = """<p id="why">{why}</p>
 <form method="post" action="/session"><input type="hidden" name="next" value="{next}">
-<p><label for="key">{key}</label> <input id="key" name="key" type="password" required
+<p><label for="key">{key}</label><input id="key" name="key" type="password" required
  autocomplete="current-password" spellcheck="false" size="50" aria-describedby="why"></p>
 <p><button type="submit">{submit}</button></p></form>"""
 
@@ -64,13 +77,15 @@ def sign_in_page(
         form = f'<p role="alert"><strong>{texts["plain"]}</strong></p>'
     page = PAGE.format(
         lang=lang,
+        style=STYLE,
         again=AGAIN if came_by_link(asking) else "",
         told=told,
         form=form,
         title=texts["title"],
         how=texts["how"],
     )
-    return HTMLResponse(page, HTTPStatus.UNAUTHORIZED, {"www-authenticate": "Bearer"})
+    headers = {"www-authenticate": "Bearer", "content-security-policy": CSP}
+    return HTMLResponse(page, HTTPStatus.UNAUTHORIZED, headers)
 
 
 def came_by_link(asking: HTTPConnection) -> bool:

@@ -33,7 +33,7 @@ class HttpServer:
                 # Who sent a request is found out behind this, by proxies that are trusted.
                 proxy_headers=False,
                 server_header=False,
-                lifespan="off",
+                lifespan="on",
                 ws="none",
                 timeout_keep_alive=KEPT_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,

@@ -18,9 +18,9 @@ LOOKED_EVERY_SECONDS = 1.0
 """Whether a view is due is two comparisons. Most writes wake us; this finds those of the guard
 and of pushed events, and views that grew old."""
 
-REST = 4.0
-"""How many times as long as making a view took nothing is made: so that views take a fifth of one
-core at most, however much is stored."""
+REST = 6.0
+"""How many times as long as making a view took nothing is made: so that views take a seventh of
+one core at most, however much is stored."""
 SHORTEST_REST_SECONDS = 1.0
 
 

@@ -12,10 +12,6 @@ from api.settings import Settings
 from warehouse.newest import NewestFacts
 from warehouse.store import SharedWarehouse
 
-SOONEST = timedelta(seconds=10)
-"""A view is made anew no sooner than this, however often something is stored: to make one takes
-a second of one core, and clients may keep an answer for longer than this anyway."""
-
 LONGEST = timedelta(minutes=1)
 """A view is made anew after this time even if nothing was stored, as risks and prices age."""
 
@@ -65,19 +61,14 @@ class Markets:
         return self._view or self.refresh()
 
     def is_due(self) -> bool:
-        """Whether whoever looks after the view should make it anew: see `SOONEST`, `LONGEST`."""
+        """Whether something was stored since, time went back, or the view is older than `LONGEST`.
+
+        Making one takes a second of one core, so whoever does it by the clock rests meanwhile.
+        """
         view = self._view
-        return view is None or (
-            self._is_outdated(view) and not timedelta(0) <= self._age(view) < SOONEST
-        )
-
-    def _is_outdated(self, view: MarketView) -> bool:
-        """Whether something was stored since, time went back, or it is older than `LONGEST`."""
-        is_of_now = timedelta(0) <= self._age(view) < LONGEST
-        return not is_of_now or view.writes != self._warehouse.writes
-
-    def _age(self, view: MarketView) -> timedelta:
-        return self._clock() - view.taken_at
+        if view is None or view.writes != self._warehouse.writes:
+            return True
+        return not timedelta(0) <= self._clock() - view.taken_at < LONGEST
 
     def refresh(self) -> MarketView:
         """Make a view of what is stored now; those who ask meanwhile get the one before.
@@ -86,7 +77,7 @@ class Markets:
             WarehouseError: the database cannot be read; the view before stays.
         """
         with self._turn:
-            if self._view and not self._is_outdated(self._view):
+            if self._view and not self.is_due():
                 return self._view
             # Counted first: what is stored while we read makes the view due again.
             writes = self._warehouse.writes

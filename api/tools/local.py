@@ -24,7 +24,6 @@ def local_service(
 
     def before() -> None:
         file.notice()
-        if service.markets.is_due():
-            service.markets.refresh()
+        service.markets.refresh()
 
     return service, before

@@ -127,9 +127,10 @@ def document(
 
 
 def _page(request: Request, told: ProblemDocument) -> Response | None:
-    """The problem as a page, for a person at a browser; None for programs."""
+    """The problem as a page, for a person at a browser who is known; None for all others."""
     page: ProblemPage | None = getattr(request.app.state, "problem_page", None)
-    is_person = "text/html" in request.headers.get("accept", "")
+    is_known = getattr(request.state, "principal", None) is not None
+    is_person = is_known and "text/html" in request.headers.get("accept", "")
     is_program = request.url.path.startswith(PROGRAMS)
     return page(request, told) if page and is_person and not is_program else None
 

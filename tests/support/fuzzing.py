@@ -46,10 +46,12 @@ def probe(
     check: Callable[[Any], None] = lambda _: None,
     *,
     headers: Mapping[str, str],
+    app: FastAPI | None = None,
 ) -> int:
     """Ask with up to ``count`` cases that fit the schema, and as many that do not.
 
-    ``check`` is called with each response, beside `CHECKS`. Returns how many cases there were.
+    ``check`` is called with each response, beside `CHECKS`. ``app`` is asked instead of the
+    application that the operation is of. Returns how many cases there were.
     """
     asked = 0
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -66,7 +68,7 @@ def probe(
         def ask(case: Any) -> None:
             nonlocal asked
             asked += 1
-            response = case.call(headers=dict(headers))
+            response = case.call(headers=dict(headers), **({"app": app} if app else {}))
             case.validate_response(response, checks=CHECKS)
             check(response)
 

@@ -120,7 +120,8 @@ class Overview:
         ]
 
     def _losses(self) -> Headline:
-        found = self._figures.count(data.losses(self._service))
+        lost = data.losses(self._service)
+        found = None if lost is None else self._figures.count(lost)
         fact = self._facts.of(found, source=self._words("overview.losses_from"), at=self.now)
         days = self._figures.span(data.LOSSES_SHOWN)
         return Headline(

@@ -10,6 +10,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from advisor.demand_file import read_demand
+from api.dashboard.data import losses
 from api.service.state import Service
 from tests.support.cli import fill
 from tests.support.dashboard import POLICY, app_of, records
@@ -304,6 +305,11 @@ def test_files_are_kept_for_ever_under_the_name_of_their_content(pages: TestClie
         assert "immutable" in answer.headers["cache-control"]
         tag = answer.headers["etag"]
         assert pages.get(name or "", headers={"if-none-match": tag}).status_code == 304
+
+
+def test_nobody_who_watches_no_machine_is_told_that_none_was_lost() -> None:
+    with a_service() as service:
+        assert losses(service) is None
 
 
 def test_an_empty_warehouse_has_pages_that_say_so() -> None:

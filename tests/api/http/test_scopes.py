@@ -35,5 +35,6 @@ def test_every_route_asks_who_it_is_and_for_a_scope(
 
 
 def test_no_route_is_left_out_of_what_is_asked(client: TestClient) -> None:
-    documented = client.get("/v1/openapi.json").json()["paths"]
-    assert {path for _, path in routes()} == set(documented)
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    documented = {path for path in paths if path.startswith("/v1/")}
+    assert {path for _, path in routes()} == documented

@@ -1,6 +1,8 @@
 """Signing in with a browser: the page, the session and its cookie."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from typing import Any
@@ -65,7 +67,19 @@ def test_a_browser_that_is_not_known_is_asked_for_a_key(secured: Secured) -> Non
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["cache-control"] == "no-store"
     assert page.fields == {"next": "/risk?provider=aws&region=x", "key": None}
-    assert not {"script", "style", "link", "img"} & set(page.tags)
+    assert not {"script", "link", "img"} & set(page.tags)
+
+
+def test_the_page_to_sign_in_allows_the_style_that_stands_in_it_and_no_other(
+    secured: Secured,
+) -> None:
+    secured.key(READ)
+    answer = secured.client().get("/", headers=PAGE)
+    style = answer.text.split("<style>")[1].split("</style>")[0]
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+
+    assert f"style-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_a_program_is_not_shown_the_page(secured: Secured) -> None:

@@ -14,6 +14,7 @@ import pytest
 from api.guard import LEASE
 from api.server.logs import LogFormat
 from api.server.views import ViewKeeper
+from tests.support.agents import asked, every_tool, tool_names
 from tests.support.apiserver import kubeconfig
 from tests.support.cli import Run, a_market, fill
 from tests.support.guarded_api import GuardedApi, serving
@@ -80,11 +81,14 @@ def test_it_reads_serves_and_stops_when_it_is_asked(database: Path) -> None:
         wait_for(lambda: one.is_at("/readyz"), "ready")
         ranked = one.client.get("/v1/rankings", params={"gpus": 1}).json()
         figures = one.client.get("/metrics").text
+        tools = asked(f"{one.client.base_url}/mcp", every_tool)
         one.program.send(signal.SIGTERM)
         code = one.program.ended(SECONDS)
         lines = one.lines()
 
     assert ranked["total"] == 3
+    assert list(tools) == tool_names()
+    assert [name for name, answer in tools.items() if answer.is_error] == []
     assert 'spotcast_feed_runs_total{feed="aws.spot_advisor",outcome="ok"} 1.0' in figures
     assert code == 0
     runs = {(line["feed"], line["outcome"]) for line in lines if line["event"] == "feed_run"}
