@@ -66,6 +66,7 @@ COMMANDS = {
     "simulate": "simulate.simulate_command",
     "verify": "verify.verify_command",
     "mcp": "mcp.mcp_command",
+    "report": "report.report_app",
     "keys": "keys.keys_app",
     "schema": "schema.schema_command",
 }

@@ -133,13 +133,13 @@ def market(
     frame = market_frame(warehouse, now, provider=provider, regions=regions)
     is_known = pl.col("vcpu").is_not_null()
     return Market(
-        offerings=_offerings(frame.filter(is_known), usd_per_unit),
+        offerings=offerings_of(frame.filter(is_known), usd_per_unit),
         shapeless=list(map(Pool, *_lists(frame.filter(~is_known), POOL))),
     )
 
 
-def _offerings(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[Offering]:
-    """Each row as an offering; machines of one type share one shape."""
+def offerings_of(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list[Offering]:
+    """Rows of `market_frame` of known shape as offerings; machines of one type share a shape."""
     each, listed = pl.col("price_per_hour"), pl.col("on_demand_per_hour")
     frame = frame.with_columns(
         usd=each * _rate("currency", usd_per_unit),

@@ -1,5 +1,6 @@
 """Altair, hidden here: charts as inline SVG that read well on a light and on a dark page."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -38,16 +39,20 @@ def reliability_chart(rows: pl.DataFrame) -> str:
     ``rows`` has ``horizon_minutes``, ``probability`` and ``outcome``.
     """
     bins = [
-        {
-            "horizon": horizon_text(horizon),
-            **one._asdict(),
-        }
+        {"horizon_minutes": horizon, **one._asdict()}
         for horizon, group in sorted(_groups(rows, "horizon_minutes").items())
         for one in metrics.reliability(
             group["outcome"].to_numpy().astype(float), group["probability"].to_numpy()
         )
     ]
-    data = alt.InlineData(values=bins)
+    return reliability_of_bins(bins)
+
+
+def reliability_of_bins(bins: Sequence[Mapping[str, Any]]) -> str:
+    """The same of bins: the fields of `metrics.ReliabilityBin` and ``horizon_minutes``."""
+    order = [horizon_text(one) for one in sorted({float(one["horizon_minutes"]) for one in bins})]
+    named = [{"horizon": horizon_text(one["horizon_minutes"]), **one} for one in bins]
+    data = alt.InlineData(values=named)
     share = alt.Scale(domain=[0, 1])
     x = alt.X("mean_probability:Q", title="said", scale=share, axis=alt.Axis(format="%"))
     y = alt.Y("observed_share:Q", title="happened", scale=share, axis=alt.Axis(format="%"))
@@ -59,7 +64,6 @@ def reliability_chart(rows: pl.DataFrame) -> str:
         alt.Chart(data).mark_rule().encode(x=x, y=alt.Y("low:Q", title="happened"), y2="high:Q")
     )
     panel = alt.layer(ideal, ranges, points).properties(width=170, height=170)
-    order = [horizon_text(one) for one in sorted(set(rows["horizon_minutes"].to_list()))]
     return svg(panel.facet(alt.Facet("horizon:N", title=None, sort=order), columns=4))
 
 

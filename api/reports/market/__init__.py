@@ -1,0 +1,1 @@
+"""Market reports: what a day or a week brought, as one document that every format is made of."""
