@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from api.guard_metrics import Meter
+from api.guard.metrics import Meter
 from api.metric_gauges import DataGauges
 from api.server.observing import Seen
 from api.service.state import Service

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from api.errors import EXIT_FAILED, UsageError
-from api.options import FeedChoice, Output, with_fields
+from api.feed_options import FeedChoice
+from api.options import Output, with_fields
 from api.output import Column, Format, note, write
 from api.settings import Settings
 from api.wiring import collect, lacking, live_connections, replay_connections

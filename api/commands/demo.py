@@ -23,9 +23,9 @@ from api.answers import ask
 from api.choices import TYPES, choose, explain
 from api.commands.market import PRICED, RANKED, show
 from api.manifest_files import write_manifests
-from api.offering_rows import Sort
 from api.options import Filters
 from api.output import Format, Manifest, note
+from api.rows.offerings import Sort
 from api.settings import Settings
 from api.wiring import collect, live_connections, replay_connections, utc_now
 from collector.provider import providers

@@ -12,7 +12,7 @@ from api.choices import end_if_stale, tell
 from api.options import Output, moment, span, with_fields
 from api.output import Column, Format, write
 from api.renderings import RenderOptions
-from api.return_rows import return_of
+from api.rows.returns import return_of
 from warehouse.records import CapacityType
 
 

@@ -10,11 +10,11 @@ import typer
 
 from api.commands.collect import watchlist_of
 from api.errors import EXIT_STALE, UsageError
-from api.feed_rows import feed_rows
 from api.options import Output
 from api.options import Warehouse as WarehouseOption
 from api.options import Watchlist as WatchlistOption
 from api.output import Column, Format, note, write
+from api.rows.feeds import feed_rows
 from api.settings import Settings
 from api.wiring import quarantine_of, utc_now
 from collector.provider import providers

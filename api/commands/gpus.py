@@ -7,9 +7,9 @@ import typer
 from api.answers import BASIS_NOTES, ask
 from api.commands.market import warn_stale
 from api.errors import EXIT_STALE
-from api.gpu_rows import gpu_rows
 from api.options import Output, Workload, with_workload
 from api.output import Column, Format, note, write
+from api.rows.gpus import gpu_rows
 
 
 def _number(value: float) -> str:

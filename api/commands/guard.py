@@ -17,14 +17,14 @@ import typer
 from advisor.cluster import ClusterError
 from advisor.replacement.settings import GuardSettings
 from api.errors import NoAnswerError, UsageError
-from api.guard import Guard
-from api.guard_book import Book, Lease
-from api.guard_loop import Sleep, Troubles, keep_looking, until_signalled
-from api.guard_metrics import Meter
-from api.guard_options import GuardOptions
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report, Telling
-from api.guard_webhook import Webhook
+from api.guard.book import Book, Lease
+from api.guard.looking import Guard
+from api.guard.loop import Sleep, Troubles, keep_looking, until_signalled
+from api.guard.metrics import Meter
+from api.guard.options import GuardOptions
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report, Telling
+from api.guard.webhook import Webhook
 from api.options import span, with_fields
 from api.output import note
 from api.settings import Settings

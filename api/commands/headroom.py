@@ -12,7 +12,10 @@ from advisor.karpenter.buffer import Spare, capacity_buffer, pause_pods
 from api.answers import known_market
 from api.choices import tell
 from api.errors import EXIT_FAILED, EXIT_STALE
-from api.headroom_rows import (
+from api.manifest_files import write_manifests
+from api.options import Output, Workload, with_workload
+from api.output import Column, Format, Manifest, note, write
+from api.rows.headroom import (
     PLACES,
     TARGET,
     HeadroomAnswer,
@@ -23,9 +26,6 @@ from api.headroom_rows import (
     pod_requests,
     share_text,
 )
-from api.manifest_files import write_manifests
-from api.options import Output, Workload, with_workload
-from api.output import Column, Format, Manifest, note, write
 from api.units import age_text
 
 

@@ -20,7 +20,6 @@ from advisor.lead_time_terms import IMAGE_GB, Start
 from advisor.replacement.settings import DRAIN
 from advisor.units import GB_PER_GIB
 from api.errors import UsageError
-from api.lead_time_rows import COLUMNS, choice_rows, far_notes, guard_options
 from api.options import (
     DemandFile,
     Kubeconfig,
@@ -34,6 +33,7 @@ from api.options import (
 )
 from api.options import Warehouse as WarehouseOption
 from api.output import Format, note, write
+from api.rows.lead_time import COLUMNS, choice_rows, far_notes, guard_options
 from api.settings import Settings
 from api.wiring import utc_now
 from warehouse.records import StartDuration

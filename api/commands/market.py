@@ -10,9 +10,9 @@ from advisor import Ranked
 from advisor.explain import explanation
 from api.answers import BASIS_NOTES, Answer, ask, stale_note
 from api.errors import EXIT_STALE
-from api.offering_rows import Sort, ordered, row_of
 from api.options import Filters, Limit, Output, Workload, with_filters, with_workload
 from api.output import Column, Format, note, write
+from api.rows.offerings import Sort, ordered, row_of
 from api.units import age_text
 
 

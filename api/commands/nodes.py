@@ -10,13 +10,13 @@ import typer
 from advisor.replacement.settings import GuardSettings
 from api.commands.guard import book_of, places_of
 from api.commands.plan import read_manifests
-from api.guard_file import look_at_file
-from api.guard_options import GuardOptions
-from api.guard_report import Mode
-from api.guard_risks import joined
-from api.node_rows import node_rows
+from api.guard.file import look_at_file
+from api.guard.options import GuardOptions
+from api.guard.report import Mode
+from api.guard.risks import joined
 from api.options import Output, with_fields
 from api.output import Column, Format, note, write
+from api.rows.nodes import node_rows
 from api.settings import Settings
 from api.units import age_text
 from api.wiring import utc_now

@@ -20,7 +20,7 @@ from api.errors import EXIT_FAILED, EXIT_STALE, UsageError
 from api.options import Output, with_fields
 from api.options import Workload as WorkloadOptions
 from api.output import Column, Format, write
-from api.pack_rows import (
+from api.rows.packing import (
     Packed,
     check_one_region,
     label_of,

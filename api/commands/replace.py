@@ -7,11 +7,11 @@ import typer
 
 from advisor.replacement.records import HandOver, State
 from api.commands.guard import INTERVAL, book_of, holder, lease_time, places_of
-from api.guard import Guard
-from api.guard_asking import RefusedError, hand_over_of
-from api.guard_loop import Sleep, until_signalled
-from api.guard_options import GuardOptions
-from api.guard_report import Mode, Telling, node_text
+from api.guard.asking import RefusedError, hand_over_of
+from api.guard.looking import Guard
+from api.guard.loop import Sleep, until_signalled
+from api.guard.options import GuardOptions
+from api.guard.report import Mode, Telling, node_text
 from api.options import with_fields
 from api.output import note
 from api.settings import Settings

@@ -10,7 +10,7 @@ import typer
 from api.options import Output, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
-from api.replacement_rows import hand_over_row
+from api.rows.replacements import hand_over_row
 from api.settings import Settings
 from api.units import age_text
 from api.wiring import utc_now

@@ -13,7 +13,7 @@ from api.options import Limit, Output, Provider, Regions, Types, Zones
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
 from api.progress import stages
-from api.risk_rows import (
+from api.rows.risk import (
     HORIZONS,
     POOL,
     UNKNOWN_TIMES,

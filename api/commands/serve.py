@@ -14,14 +14,15 @@ from api.app import create_app
 from api.commands.collect import NEEDS_A_LOOK, chosen_by
 from api.commands.guard import INTERVAL, Sinks, book_on, holder, lease_time
 from api.errors import EXIT_FAILED, UsageError
-from api.guard import Guard
-from api.guard_loop import Troubles, until_signalled
-from api.guard_options import GuardOptions
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode
-from api.guard_webhook import Webhook
+from api.feed_options import FeedChoice
+from api.guard.looking import Guard
+from api.guard.loop import Troubles, until_signalled
+from api.guard.options import GuardOptions
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode
+from api.guard.webhook import Webhook
 from api.metrics import Metrics
-from api.options import FeedChoice, span, with_fields
+from api.options import span, with_fields
 from api.routes.price_server import OPEN_PATHS
 from api.scheduler import Desk, background
 from api.security.configured import access_of

@@ -13,7 +13,7 @@ from api.commands.market import warn_stale
 from api.errors import EXIT_STALE
 from api.options import Workload, with_workload
 from api.output import Column, Format, write
-from api.spread_rows import limits_of, spread_about, spread_notes, spread_of
+from api.rows.spread import limits_of, spread_about, spread_notes, spread_of
 
 
 def _four(value: float) -> str:

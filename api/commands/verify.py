@@ -16,10 +16,10 @@ from api.errors import NoAnswerError, UsageError
 from api.options import Output, Provider, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
+from api.rows.verification import alarm_row, score_row, verdict_text
 from api.settings import Settings
 from api.skill import SEED
 from api.units import horizon_text
-from api.verify_rows import alarm_row, score_row, verdict_text
 from api.wiring import utc_now
 from warehouse.forecasts import ForecastCounts, forecast_counts, resolved_forecasts
 from warehouse.store import Warehouse

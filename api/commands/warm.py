@@ -14,7 +14,7 @@ from advisor.serving.fluid_warmth import node_verdict, zone_verdict
 from advisor.serving.local_models import local_verdict
 from api.commands.plan import read_manifests
 from api.errors import NoAnswerError
-from api.guard_file import CACHES, HOW, caches_in_file
+from api.guard.file import CACHES, HOW, caches_in_file
 from api.options import Kubeconfig, KubeContext, Output
 from api.output import Column, Format, write
 

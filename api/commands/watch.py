@@ -8,7 +8,8 @@ import typer
 
 from api.commands.collect import chosen_by, is_ready
 from api.errors import EXIT_FAILED
-from api.options import FeedChoice, with_fields
+from api.feed_options import FeedChoice
+from api.options import with_fields
 from api.output import note
 from api.scheduler import Desk, background
 from api.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.feeds import FeedOut, feed_page
 from api.service.risk import ForecastOut, Wanted, forecast_page
 from api.service.state import Service

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from advisor import Demand, Policy
-from api.offering_rows import Sort
+from api.rows.offerings import Sort
 from api.service.offerings import RankedOut
 from api.service.prices import HistoryIn, PriceStepOut, Step, fact_page, step_page
 from api.service.rankings import ranking_page

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.offering_rows import Sort
+from api.rows.offerings import Sort
 from api.service.page import place
 from api.service.rankings import RankingPage, ranking_page
 from api.service.wishes import Asked, Wishes

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.moments import Moment
 from api.service.page import place
 from api.service.risk import (

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.risk_rows import HORIZONS
 from api.routes.risk import Horizon
+from api.rows.risk import HORIZONS
 from api.service.verification import BinPage, ScorePage, Slice, bin_page, score_page
 from api.web.representation import pages, represented
 from api.web.service import Served

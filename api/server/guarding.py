@@ -16,12 +16,12 @@ from random import SystemRandom
 
 from advisor.cluster import ClusterError, ClusterUnavailableError, GuardedCluster
 from advisor.replacement.records import HandOver
-from api.guard import Guard
-from api.guard_asking import RefusedError, hand_over_of
-from api.guard_book import Book
-from api.guard_loop import Troubles, keep_looking
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report
+from api.guard.asking import RefusedError, hand_over_of
+from api.guard.book import Book
+from api.guard.looking import Guard
+from api.guard.loop import Troubles, keep_looking
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report
 from api.service.guarding import ASKED_BY, ASKED_KEY
 
 LOG = logging.getLogger("spotcast.guard")

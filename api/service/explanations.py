@@ -9,7 +9,7 @@ from advisor import Ranked
 from advisor.explain import counterfactual, explanation
 from api.answers import BASIS_NOTES, Answer, answer_of, stale_note
 from api.errors import NoAnswerError
-from api.offering_rows import row_of
+from api.rows.offerings import row_of
 from api.service.offerings import RankedOut
 from api.service.state import Service
 from api.service.wishes import Wishes

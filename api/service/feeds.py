@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from api.errors import NoAnswerError
-from api.feed_rows import feed_rows
+from api.rows.feeds import feed_rows
 from api.service.page import CursorError, Page, decoded, encoded
 from api.service.state import Service
 from warehouse.runs import latest_runs, runs_of

@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 from advisor import Demand, Policy
 from api.answers import BASIS_NOTES, answer_of, stale_note
-from api.gpu_rows import gpu_rows
+from api.rows.gpus import gpu_rows
 from api.service.page import Page
 from api.service.state import Service
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from advisor.replacement.records import HandOver
-from api.guard_report import Mode, Report
+from api.guard.report import Mode, Report
 from warehouse.replacements import ASKED_BY, ASKED_KEY
 
 __all__ = ["ASKED_BY", "ASKED_KEY", "GuardWatch"]
@@ -26,7 +26,7 @@ class GuardWatch(Protocol):
 
         ``by`` and ``key`` are kept in its detail as `ASKED_BY` and `ASKED_KEY`; it is stored when
         this returns. Only called of a guard whose mode is `Mode.ACT`.
-        `api.guard_asking.hand_over_of` makes it, `Guard.start` notes it.
+        `api.guard.asking.hand_over_of` makes it, `Guard.start` notes it.
 
         Raises:
             RefusedError: the node is not there, is protected, has a hand-over under way, or a

@@ -12,8 +12,8 @@ from advisor.lead_time_choices import Choice, choices
 from advisor.lead_time_learning import REMEMBERED
 from advisor.lead_time_terms import IMAGE_GB, Start
 from advisor.replacement.settings import DRAIN
-from api.lead_time_rows import LONGEST, choice_rows, far_notes
 from api.output import Format
+from api.rows.lead_time import LONGEST, choice_rows, far_notes
 from api.service.page import Page
 from api.service.state import Service
 from warehouse.records import StartDuration

@@ -11,8 +11,8 @@ from advisor.replacement.protection import held
 from advisor.replacement.records import Evidence, HandOver
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.stages import age
-from api.guard_report import Report, Seen
-from api.node_rows import seen_rows
+from api.guard.report import Report, Seen
+from api.rows.nodes import seen_rows
 from api.service.guarding import GuardWatch
 from api.service.page import Page, encoded
 from api.service.state import Service

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from advisor.packing import NodeSettings, PackingSettings, Taint, Workload, read_pods
 from api.answers import answer_of, stale_note, with_list_prices
 from api.errors import UsageError
-from api.pack_rows import (
+from api.rows.packing import (
     check_one_region,
     label_of,
     node_rows,

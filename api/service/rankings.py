@@ -4,7 +4,7 @@ from pydantic import Field
 
 from advisor import Demand, Policy, rank_in
 from api.answers import BASIS_NOTES, Answer
-from api.offering_rows import Sort, ordered, row_of
+from api.rows.offerings import Sort, ordered, row_of
 from api.service.offerings import RankedOut
 from api.service.page import Page, encoded
 from api.service.state import Service

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from api.feed_rows import LATE, NEVER_READ, feed_row
+from api.rows.feeds import LATE, NEVER_READ, feed_row
 from api.service.state import Service
 from warehouse.errors import WarehouseError
 from warehouse.records import RunOutcome

@@ -10,9 +10,9 @@ import polars as pl
 from pydantic import BaseModel, Field
 
 from api.errors import NoAnswerError
-from api.guard_asking import RefusedError
-from api.guard_report import Mode
-from api.replacement_rows import hand_over_row
+from api.guard.asking import RefusedError
+from api.guard.report import Mode
+from api.rows.replacements import hand_over_row
 from api.service.guarding import ASKED_BY, GuardWatch
 from api.service.moments import EARLIEST
 from api.service.page import CursorError, Page, decoded, encoded

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from advisor.fallback import FallbackSettings, Stay
 from api.answers import stale_note
-from api.return_rows import return_of
+from api.rows.returns import return_of
 from api.service.manifests import ChoiceFields, choice_for, wished
 from api.service.state import Service
 from api.service.wishes import Amount, Asked, Seconds

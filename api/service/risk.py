@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import BaseModel, Field
 
 from advisor.risk.verification import Verdict
-from api.risk_rows import forecast_row
+from api.rows.risk import forecast_row
 from api.service.page import CursorError, Page, decoded, encoded
 from api.service.state import Service
 from api.skill import NOTHING_ACTS, Judge, kind_of

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from advisor import Demand, Policy
 from api.answers import BASIS_NOTES
-from api.headroom_rows import (
+from api.rows.headroom import (
     PLACES,
     TARGET,
     headroom_notes,

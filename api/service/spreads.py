@@ -10,11 +10,11 @@ from advisor.risk.joint import JointModel
 from advisor.risk.joint_artifact import shipped_joint
 from api.answers import answer_of, stale_note
 from api.errors import UsageError
+from api.rows.spread import limits_of, spread_about, spread_notes, spread_of
 from api.service.manifests import wished
 from api.service.solving import solving
 from api.service.state import Service
 from api.service.wishes import Asked, Share
-from api.spread_rows import limits_of, spread_about, spread_notes, spread_of
 
 MOST_MACHINES = 64
 """Machines that are placed; a joint risk takes longer with each of them."""

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from advisor.risk.verification import Score
-from api.risk_rows import WORDS
+from api.rows.risk import WORDS
+from api.rows.verification import ALL, alarm_row, score_row, verdict_text
 from api.service.page import Page
 from api.service.skill import Skill
 from api.service.state import Service
 from api.skill import OUTCOMES_KEPT
-from api.verify_rows import ALL, alarm_row, score_row, verdict_text
 
 WINDOW = f"Of forecasts issued in the last {OUTCOMES_KEPT.days} days whose horizon has passed."
 BASELINE = "Skill is against the pool's known rate of loss, as it was known when it was issued."

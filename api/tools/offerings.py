@@ -7,7 +7,7 @@ from pydantic import Field
 
 from advisor import Demand, Policy
 from advisor.relax import why_nothing
-from api.offering_rows import Sort, ordered, row_of
+from api.rows.offerings import Sort, ordered, row_of
 from api.service.explanations import ExplainQuery, ExplanationOut, explanation_of
 from api.service.offerings import OfferingOut, RankedOut
 from api.service.page import Page

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.feeds import FeedOut, FeedPage, feed_page
 from api.service.risk import ForecastOut, ForecastPage, Wanted, forecast_page
 from api.service.state import Service

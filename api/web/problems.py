@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from advisor.cluster import ClusterError
 from advisor.errors import AdvisorError, DemandError, ManifestError
 from api.errors import NoAnswerError, StaleDataError, UsageError
-from api.guard_asking import RefusedError
+from api.guard.asking import RefusedError
 from api.service.page import CursorError
 from api.service.solving import RETRY_SECONDS, BusyError
 from collector.errors import SourceError

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from advisor.karpenter.nodeclass import node_class
-from api.guard_report import Mode, Report, Telling
+from api.guard.report import Mode, Report, Telling
 from tests.support import guarded_objects as of
 from tests.support.apiserver import kubeconfig
 from tests.support.caches import DATASETS, LOADS, a_dataset, a_load, a_local_model, a_worker_pod

@@ -14,11 +14,11 @@ from advisor.replacement.records import Evidence, EvidenceKind, State
 from advisor.replacement.settings import GuardSettings
 from advisor.risk.verification import Verdict
 from api.commands.guard import reading
-from api.guard import LEASE, Guard
-from api.guard_asking import RefusedError, hand_over_of
-from api.guard_book import Book
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report
+from api.guard.asking import RefusedError, hand_over_of
+from api.guard.book import Book
+from api.guard.looking import LEASE, Guard
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report
 from api.settings import settings_from
 from api.skill import Judge
 from tests.support.guard import FakeGuardedCluster, a_cluster, a_forecast, foretell

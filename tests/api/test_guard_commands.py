@@ -10,7 +10,7 @@ import yaml
 
 from advisor.replacement.settings import GuardSettings
 from api.errors import UsageError
-from api.guard_options import GuardOptions
+from api.guard.options import GuardOptions
 from tests.support.cli import Run, fill
 from tests.support.guard import a_forecast, foretell
 from tests.support.market import a_pool, a_price

@@ -23,11 +23,11 @@ from advisor.replacement.records import (
 from advisor.risk.acting import ForecastKind
 from advisor.risk.verification import Verdict
 from api.errors import UsageError
-from api.guard_loop import Troubles, keep_looking
-from api.guard_metrics import Meter
-from api.guard_report import Mode, Report
-from api.guard_risks import joined, pool_risks, recent_evidence
-from api.guard_webhook import SECRET, Webhook, WebhookError
+from api.guard.loop import Troubles, keep_looking
+from api.guard.metrics import Meter
+from api.guard.report import Mode, Report
+from api.guard.risks import joined, pool_risks, recent_evidence
+from api.guard.webhook import SECRET, Webhook, WebhookError
 from tests.support.guard import a_forecast, a_node
 from tests.support.market import NOW, a_pool
 from warehouse.errors import WarehouseBusyError

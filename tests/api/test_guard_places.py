@@ -9,8 +9,8 @@ from advisor.karpenter.nodepool import NodePoolSettings, nodepool
 from advisor.replacement.deciding import Decision, Kept
 from advisor.replacement.records import Evidence, EvidenceKind, Mechanism, Snapshot
 from advisor.replacement.settings import Claims, GuardSettings
-from api.guard_book import Facts
-from api.guard_places import MARKET_FOR, PlaceFinder
+from api.guard.book import Facts
+from api.guard.places import MARKET_FOR, PlaceFinder
 from api.settings import settings_from
 from tests.support.guard import a_cluster, a_forecast, foretell
 from tests.support.market import NOW, a_pool, a_price, a_shape

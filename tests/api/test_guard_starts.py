@@ -10,10 +10,10 @@ import pytest
 from advisor.lead_time import Part
 from advisor.replacement.records import Snapshot
 from advisor.replacement.settings import GuardSettings
-from api.guard import Guard
-from api.guard_book import Book
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode
+from api.guard.book import Book
+from api.guard.looking import Guard
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode
 from api.settings import settings_from
 from tests.support.guard import FakeGuardedCluster
 from tests.support.starts import NOW, a_duration

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from api.guard_options import GuardOptions
+from api.guard.options import GuardOptions
 from tests.support import guarded_objects as of
 from tests.support.apiserver import kubeconfig
 from tests.support.cli import Run, fill

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from advisor import Demand, Hazard, Policy, Ranked, Ranking, rank
 from api.answers import FORECAST, NO_RISK, PUBLISHED, Answer
-from api.offering_rows import Sort, ordered
+from api.rows.offerings import Sort, ordered
 from tests.support.market import NOW, a_pool, an_offering
 from warehouse.records import CapacityType, Offering, Pool
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from advisor.replacement.records import DisruptionBudget, Evidence, EvidenceKind
 from advisor.risk.verification import Verdict
 from api.app import create_app
-from api.guard_report import Mode
+from api.guard.report import Mode
 from api.security.principal import LocalAccess
 from api.service.state import Service
 from tests.support.guard import FakeGuardedCluster, a_cluster, a_forecast, a_node, foretell

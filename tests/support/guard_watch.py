@@ -5,11 +5,11 @@ from datetime import timedelta
 from advisor.replacement.records import HandOver
 from advisor.replacement.settings import GuardSettings
 from advisor.risk.verification import Verdict
-from api.guard import Guard
-from api.guard_asking import RefusedError, hand_over_of
-from api.guard_book import Book
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report
+from api.guard.asking import RefusedError, hand_over_of
+from api.guard.book import Book
+from api.guard.looking import Guard
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report
 from api.service.guarding import ASKED_BY, ASKED_KEY
 from api.service.state import Service
 from tests.support.guard import FakeGuardedCluster

@@ -43,7 +43,7 @@ from advisor.replacement.settings import LIMITS
 from advisor.risk.verification import Verdict
 import api.commands.guard
 import api.commands.replace
-from api.guard_book import Book
+from api.guard.book import Book
 from api.cli import main
 given = json.loads(sys.argv.pop(1))
 import advisor.karpenter.nodeclaim

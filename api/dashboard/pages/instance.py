@@ -21,7 +21,7 @@ from api.dashboard.language import Words
 from api.dashboard.notes import Note, notes_of
 from api.dashboard.rows import Rows
 from api.dashboard.site import page, path_of, reader_of
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.prices import PriceStepOut, Step
 from api.service.risk import PastForecastOut
 from api.service.state import Service

@@ -15,7 +15,7 @@ from api.dashboard.facts import Fact, Facts
 from api.dashboard.figures import Figures
 from api.dashboard.language import Words
 from api.dashboard.site import page, reader_of
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.lead_time import LeadTimeOut, LeadTimePage, StartIn, lead_time_page, starts_found
 from api.service.state import Service
 

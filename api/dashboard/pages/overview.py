@@ -15,7 +15,7 @@ from api.dashboard.language import Words
 from api.dashboard.notes import Note
 from api.dashboard.rows import Rows
 from api.dashboard.site import page, path_of, reader_of
-from api.offering_rows import Sort
+from api.rows.offerings import Sort
 from api.service.feeds import FeedOut
 from api.service.rankings import ranking_page
 from api.service.state import Service

@@ -13,7 +13,7 @@ from api.dashboard.equivalents import curl
 from api.dashboard.heat import MOST_TYPES, HeatMap
 from api.dashboard.notes import Note, notes_of
 from api.dashboard.site import page, reader_of
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.state import Service
 
 

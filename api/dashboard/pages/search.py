@@ -10,8 +10,8 @@ from api.dashboard.notes import notes_of
 from api.dashboard.rows import Rows
 from api.dashboard.site import page, reader_of
 from api.errors import NoAnswerError, UsageError
-from api.offering_rows import Sort
 from api.routes.rankings import RankingQuery
+from api.rows.offerings import Sort
 from api.service.karpenter import NodePoolFields, nodepool_manifests
 from api.service.page import CursorError, encoded, place
 from api.service.rankings import RankingPage, ranking_page

@@ -16,9 +16,9 @@ from api.dashboard.figures import Figures
 from api.dashboard.language import Words
 from api.dashboard.notes import Note, in_english
 from api.dashboard.site import page, reader_of
+from api.rows.verification import ALL
 from api.service.state import Service
 from api.service.verification import BinOut, ScoreOut, ScorePage
-from api.verify_rows import ALL
 
 if TYPE_CHECKING:
     from api.dashboard.drawing import Drawing

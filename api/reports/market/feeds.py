@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from api.feed_rows import LATE_BY
 from api.reports.market.asked import Asked
 from api.reports.market.document import Column, Figure, Kind, Section, Source, table_of
 from api.reports.market.words import count, number_of, share
+from api.rows.feeds import LATE_BY
 from collector.provider import providers
 from warehouse.reporting import feed_runs, stale_spans
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from api.replacement_rows import hand_over_row
 from api.reports.market.asked import Asked
 from api.reports.market.document import Column, Figure, Kind, Section, table_of
 from api.reports.market.words import count, number_of
+from api.rows.replacements import hand_over_row
 from warehouse.interruptions import machine_interruptions
 from warehouse.replacements import history
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from advisor.replacement.records import DisruptionBudget, Evidence, EvidenceKind, HandOver
 from advisor.risk.verification import Verdict
-from api.guard_report import Mode
+from api.guard.report import Mode
 from api.security.principal import Scope
 from api.service.state import Service
 from tests.support.guard import FakeGuardedCluster, a_cluster, a_forecast, a_node, foretell

@@ -11,12 +11,12 @@ from advisor.cluster import ClusterUnavailableError
 from advisor.replacement.records import State
 from advisor.replacement.settings import GuardSettings
 from api.errors import NoAnswerError
-from api.guard import LEASE, Guard
-from api.guard_asking import RefusedError
-from api.guard_book import Book
-from api.guard_loop import Troubles
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report
+from api.guard.asking import RefusedError
+from api.guard.book import Book
+from api.guard.looking import LEASE, Guard
+from api.guard.loop import Troubles
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report
 from api.server import guarding
 from api.server.guarding import GuardThread
 from api.service.guarding import ASKED_BY, ASKED_KEY, GuardWatch

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.guard import LEASE
+from api.guard.looking import LEASE
 from api.server.logs import LogFormat
 from api.server.views import ViewKeeper
 from tests.support.agents import asked, every_tool, tool_names

@@ -16,7 +16,7 @@ from mcp.types import TextContent, TextResourceContents
 
 from advisor import DEFINITIONS
 from advisor.risk.verification import Verdict
-from api.risk_rows import HORIZONS
+from api.rows.risk import HORIZONS
 from api.service.state import Service
 from api.tools.catalogue import TOOLS
 from api.tools.prompts import PROMPTS

@@ -9,7 +9,7 @@ from advisor.replacement.places import Destination, Places
 from advisor.replacement.records import Evidence, EvidenceKind, HandOver, Snapshot
 from advisor.replacement.settings import GuardSettings, precision_seen
 from api.answers import known_in
-from api.guard_book import Facts, Lease
+from api.guard.book import Facts, Lease
 from api.settings import Settings
 
 MARKET_FOR = timedelta(minutes=5)

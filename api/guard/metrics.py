@@ -15,7 +15,7 @@ from prometheus_client import (
 
 from advisor.replacement.records import State
 from api.errors import UsageError
-from api.guard_report import Report
+from api.guard.report import Report
 
 BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """A look at 2,000 nodes should take less than 2 s."""

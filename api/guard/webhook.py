@@ -16,7 +16,7 @@ import stamina
 from advisor.errors import AdvisorError
 from advisor.replacement.records import HandOver
 from api.errors import UsageError
-from api.guard_report import Report
+from api.guard.report import Report
 
 SECRET = "SPOTCAST_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 """Where the secret stands; it is sent as ``Authorization: Bearer`` and written nowhere."""

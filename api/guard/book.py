@@ -18,7 +18,7 @@ from advisor.replacement.records import (
     Snapshot,
     State,
 )
-from api.guard_risks import (
+from api.guard.risks import (
     FRESH_EVIDENCE,
     REBALANCE_SIGNALS,
     WindowOf,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from advisor.replacement.deciding import Kept, asked_for
 from advisor.replacement.records import HandOver, Snapshot
 from api.errors import NoAnswerError
-from api.guard import BY, PERSON
-from api.guard_places import PlaceFinder
+from api.guard.looking import BY, PERSON
+from api.guard.places import PlaceFinder
 
 
 class RefusedError(NoAnswerError):

@@ -6,9 +6,9 @@ from typing import Any
 from advisor.replacement.deciding import Kept
 from advisor.replacement.records import Evidence, GuardedNode, HandOver, PoolRisk, Snapshot
 from advisor.replacement.settings import GuardSettings
-from api.guard_book import Facts
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report, Seen
+from api.guard.book import Facts
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report, Seen
 from warehouse.records import Pool
 
 

@@ -49,10 +49,10 @@ from advisor.replacement.records import (
 from advisor.replacement.settings import GuardSettings
 from advisor.replacement.stages import calmed, entered
 from advisor.replacement.tidying import unowned
-from api.guard_book import Book, Facts, is_over
-from api.guard_places import PlaceFinder
-from api.guard_report import Mode, Report, Seen
-from api.guard_risks import joined
+from api.guard.book import Book, Facts, is_over
+from api.guard.places import PlaceFinder
+from api.guard.report import Mode, Report, Seen
+from api.guard.risks import joined
 from warehouse.replacements import NONE, Done
 
 LEASE = "spotcast-guard"
