@@ -65,6 +65,7 @@ COMMANDS = {
     "simulate": "simulate.simulate_command",
     "verify": "verify.verify_command",
     "keys": "keys.keys_app",
+    "db": "db.db_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is

@@ -11,8 +11,8 @@ from typing import Any
 from warehouse.keyset import EARLIEST
 from warehouse.price_standing import (
     HOUR,
-    STANDING,
     LONGEST_RUN,
+    STANDING,
     WEEK,
     Speaking,
     at_us,
