@@ -41,13 +41,15 @@ ROLL_UP = f"""
     {STANDING.format(facts="true", own="true", spoken="true")},
     fresh as (
         select
-            * replace (
-                greatest(from_us, $first_us) as from_us, least(until_us, $end_us) as until_us
-            ),
-            from_us // $hour_us as first_hour,
+            *,
             (from_us + $hour_us - 1) // $hour_us as whole_from,
             until_us // $hour_us as whole_until
-        from told
+        from (
+            select
+                {SERIES}, price_per_hour,
+                greatest(from_us, $first_us) as from_us, least(until_us, $end_us) as until_us
+            from told
+        )
         anti join (
             select distinct {SERIES}
             from spot_price_hour
@@ -58,7 +60,7 @@ ROLL_UP = f"""
     ),
     part as (
         select
-            {SERIES}, price_per_hour, first_hour as hour,
+            {SERIES}, price_per_hour, from_us // $hour_us as hour,
             least(until_us, whole_from * cast($hour_us as bigint)) - from_us as us
         from fresh
         where from_us < whole_from * cast($hour_us as bigint)

@@ -94,14 +94,14 @@ ROLL_UP_TICKS = """
         max(available) as high_available,
         bool_or(observed_at_is_approximate) as observed_at_is_approximate
     from availability_tick
+    anti join (
+        select source, trace_id, hour_at from availability_hour
+    ) as done
+    on done.source = availability_tick.source
+        and done.trace_id = availability_tick.trace_id
+        and done.hour_at = date_trunc('hour', availability_tick.observed_at)
     where observed_at < $end
     group by all
-    having not exists (
-        from availability_hour as done
-        where done.source = availability_tick.source
-            and done.trace_id = availability_tick.trace_id
-            and done.hour_at = date_trunc('hour', availability_tick.observed_at)
-    )
     order by source, trace_id, hour_at
 """
 

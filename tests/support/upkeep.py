@@ -37,6 +37,8 @@ WORDS = {
     "ended_by": "'user'",
     "kind": "'taken'",
     "state": "'done'",
+    "fact": "'spot_price'",
+    "seen_at": "timestamptz '2026-01-15 00:00:00+00'",
     "pages": "'{}'",
     "drivers": "'[]'",
     "signals": "null",
