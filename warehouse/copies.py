@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 
-import duckdb
-
 from warehouse.errors import WarehouseError, WarehouseSpaceError
-from warehouse.store import IN_MEMORY, Warehouse, reason
+from warehouse.store import FAULTS, IN_MEMORY, Warehouse, reason
 
 HERE = "select current_database()"
 TABLES_OF = """
@@ -74,7 +72,7 @@ def writing_to(path: Path) -> Generator[None]:
     """What the database engine or the system says of writing to ``path``, in our words."""
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+    except (*FAULTS, OSError) as error:
         raise reason(path, error) from error
 
 

@@ -20,6 +20,7 @@ import stamina
 from warehouse.errors import (
     WarehouseBusyError,
     WarehouseCorruptError,
+    WarehouseError,
     WarehouseMissingError,
     WarehouseSpaceError,
 )
@@ -36,6 +37,9 @@ UNWRITABLE = (
     "quota exceeded",
 )
 """What the system says, through DuckDB, of a place that takes no more."""
+
+FAULTS = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
+"""What DuckDB raises where the file or the disk fails it; of a commit it is the second."""
 
 IN_MEMORY = Path(":memory:")
 """What an error calls a database without a file."""
@@ -151,6 +155,9 @@ class Warehouse:
                 check_schema(connection, complete=complete)
             else:
                 migrate(connection)
+        except FAULTS as error:
+            connection.close()
+            raise reason(path, error) from error
         except BaseException:
             connection.close()
             raise
@@ -190,7 +197,7 @@ class Warehouse:
             try:
                 yield
                 self.connection.commit()
-            except duckdb.IOException as error:
+            except FAULTS as error:
                 self._roll_back()
                 raise reason(self.path or IN_MEMORY, error) from error
             except BaseException:
@@ -257,7 +264,7 @@ class Warehouse:
         try:
             with self._turn:
                 self.connection.execute(statement, given or {})
-        except duckdb.IOException as error:
+        except FAULTS as error:
             raise reason(self.path or IN_MEMORY, error) from error
 
     def ask(self, question: str, given: Mapping[str, Any] | None = None) -> pl.DataFrame:
@@ -269,7 +276,7 @@ class Warehouse:
         try:
             with self._turn:
                 return self.connection.execute(question, given or {}).pl()
-        except duckdb.IOException as error:
+        except FAULTS as error:
             raise reason(self.path or IN_MEMORY, error) from error
 
     def rows(self, question: str, given: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -281,7 +288,7 @@ class Warehouse:
         try:
             with self._turn:
                 return self.connection.execute(question, given or {}).fetchall()
-        except duckdb.IOException as error:
+        except FAULTS as error:
             raise reason(self.path or IN_MEMORY, error) from error
 
 
@@ -377,4 +384,6 @@ def reason(path: Path, error: Exception) -> Exception:
         return WarehouseBusyError(path, f"{holder['command']} (process {holder['pid']})")
     if isinstance(error, OSError) or any(one in text for one in UNWRITABLE):
         return WarehouseSpaceError(path, text.splitlines()[0])
+    if isinstance(error, duckdb.TransactionException):
+        return WarehouseError(f"{path}: {text.splitlines()[0]}. Nothing was changed.")
     return WarehouseCorruptError(path, text.splitlines()[0])
