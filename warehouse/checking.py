@@ -161,15 +161,6 @@ def check(path: Path, now: datetime) -> Iterator[Checked | Wrong]:
         yield from _keys(warehouse, whole)
 
 
-def check_open(warehouse: Warehouse, now: datetime) -> Iterator[Wrong]:
-    """The rules alone, on a database that this process holds."""
-    database = warehouse.rows(HERE)[0][0]
-    tables = [name for (name,) in warehouse.rows(TABLES_OF, {"database": database})]
-    yield from _rules(warehouse, tables)
-    yield from _clocks(warehouse, tables, now)
-    yield from _keys(warehouse, tables)
-
-
 def _read(path: Path, table: str) -> Checked | Wrong:
     """Each table by a conversation of its own: after a damaged block one may be of no more use."""
     try:

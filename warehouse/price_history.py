@@ -105,7 +105,7 @@ KNOWN = (
         anti join rolled_week using (region, zone, source, semantics, currency, week)
     )
 """
-)  # noqa: S608 - texts of our own, no values
+)
 """``spoken_of`` has what is known of the time asked for: facts, and hours where a week of a series
 is kept by hours only."""
 

@@ -100,7 +100,7 @@ ROLL_UP_TICKS = """
     on done.source = availability_tick.source
         and done.trace_id = availability_tick.trace_id
         and done.hour_at = date_trunc('hour', availability_tick.observed_at)
-    where observed_at < $end
+    where observed_at < $end and observed_at >= $floor
     group by all
     order by source, trace_id, hour_at
 """
@@ -276,9 +276,7 @@ def retain(
     raw_until = min(now - terms.raw, needed_since(warehouse, now) or now)
     yield from _prices(warehouse, now, terms, speaking, until=week_of(raw_until))
     yield from _only(_taken(warehouse, now, "signal", week_of(raw_until), THIN_SIGNALS))
-    yield from _only(
-        _taken(warehouse, now, TICKS, week_of(raw_until), REMOVE_TICKS, first=ROLL_UP_TICKS)
-    )
+    yield from _only(_ticks(warehouse, now, terms, until=week_of(raw_until)))
     for table, statement in OUTDATED.items():
         end = now - terms.of(table)
         if table == "signal":
@@ -322,23 +320,27 @@ def _prices(
         start = end
 
 
+def _ticks(warehouse: Warehouse, now: datetime, terms: Terms, *, until: datetime) -> Removed:
+    floor = now - terms.hourly
+    with warehouse.transaction():
+        kept = warehouse.rows(ROLL_UP_TICKS, {"end": until, "floor": floor})[0][0]
+        removed = warehouse.rows(REMOVE_TICKS, {"end": until})[0][0]
+        done = Removed(TICKS, None, until, removed, kept)
+        if removed:
+            _note(warehouse, now, done)
+    return done
+
+
 def _taken(
-    warehouse: Warehouse,
-    now: datetime,
-    table: str,
-    end: datetime,
-    statement: str,
-    *,
-    first: str | None = None,
+    warehouse: Warehouse, now: datetime, table: str, end: datetime, statement: str
 ) -> Removed:
-    """Carry out ``statement`` on what is before ``end``, after rolling it up by ``first``."""
+    """Carry out ``statement`` on what is before ``end``."""
     given: dict[str, Any] = {"end": end}
     if "$ends" in statement:
         given["ends"] = list(ENDS)
     with warehouse.transaction():
-        kept = warehouse.rows(first, {"end": end})[0][0] if first else 0
         removed = warehouse.rows(statement, given)[0][0]
-        done = Removed(table, None, end, removed, kept)
+        done = Removed(table, None, end, removed, 0)
         if removed:
             _note(warehouse, now, done)
     return done

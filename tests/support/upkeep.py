@@ -83,7 +83,7 @@ def tables_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def rows_in(connection: duckdb.DuckDBPyConnection) -> Rows:
     """Every row but those of the ledger."""
     return {
-        table: connection.execute(f"from {table} order by all").fetchall()  # noqa: S608 - the same
+        table: connection.execute(f"from {table} order by all").fetchall()
         for table in tables_of(connection)
         if table != "schema_migration"
     }
@@ -105,7 +105,7 @@ def in_another_process(
         text=True,
         check=False,
         timeout=60,
-        preexec_fn=None if file_limit is None else _limited(file_limit),  # noqa: PLW1509 - no threads hold locks there
+        preexec_fn=None if file_limit is None else _limited(file_limit),
     )
 
 

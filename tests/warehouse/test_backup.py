@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -173,8 +174,6 @@ def test_a_backup_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    from hashlib import sha256
-
     return sha256(path.read_bytes()).hexdigest()
 
 

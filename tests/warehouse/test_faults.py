@@ -50,7 +50,7 @@ def add(warehouse, number, rows):
         warehouse.append(SPOT_PRICE, frame)
 """
 
-FILL = f"""{PRELUDE}
+FILL = """
 stored = 0
 with Warehouse.open(path) as warehouse:
     try:
@@ -66,13 +66,13 @@ with Warehouse.open(path) as warehouse:
         print("then", type(error).__name__, error, flush=True)
 """
 
-KEEP = f"""{PRELUDE}
+KEEP = """
 with Warehouse.open(path) as warehouse:
     for number in range(20):
         add(warehouse, number, 20_000)
 """
 
-TRY = f"""{PRELUDE}
+TRY = """
 what = sys.argv[3]
 try:
     if what == "backup":
@@ -99,7 +99,7 @@ except WarehouseError as error:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of 400,000 prices that do not pack well."""
     path = tmp_path_factory.mktemp("full") / "spotcast.duckdb"
-    made = in_another_process(KEEP, path, path)
+    made = in_another_process(PRELUDE + KEEP, path, path)
     assert made.returncode == 0, made.stderr
     return path
 
@@ -117,7 +117,7 @@ def counted(path: Path) -> tuple[int, int]:
 def test_a_full_disk_stops_an_append_and_loses_nothing_stored(tmp_path: Path) -> None:
     path = tmp_path / "spotcast.duckdb"
 
-    ended = in_another_process(FILL, path, path, file_limit=3000 * KIB)
+    ended = in_another_process(PRELUDE + FILL, path, path, file_limit=3000 * KIB)
 
     lines = ended.stdout.splitlines()
     stored = sum(line.startswith("stored") for line in lines)
@@ -128,13 +128,11 @@ def test_a_full_disk_stops_an_append_and_loses_nothing_stored(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("what", ["backup", "export", "compact"])
-def test_a_full_disk_leaves_the_database_as_it_was(
-    tmp_path: Path, full: Path, what: str
-) -> None:
+def test_a_full_disk_leaves_the_database_as_it_was(tmp_path: Path, full: Path, what: str) -> None:
     path, other = copy_of(full, tmp_path), tmp_path / "out"
     before = counted(path)
 
-    ended = in_another_process(TRY, path, other, what, file_limit=600 * KIB)
+    ended = in_another_process(PRELUDE + TRY, path, other, what, file_limit=600 * KIB)
 
     assert "WarehouseSpaceError" in ended.stdout, (ended.stdout, ended.stderr)
     assert "cannot be written" in ended.stdout
@@ -148,11 +146,11 @@ def test_a_full_disk_leaves_the_database_as_it_was(
 
 def test_a_full_disk_leaves_what_was_to_be_restored_over(tmp_path: Path, full: Path) -> None:
     path, other = copy_of(full, tmp_path), tmp_path / "backups"
-    assert "done" in in_another_process(TRY, path, other, "backup").stdout
+    assert "done" in in_another_process(PRELUDE + TRY, path, other, "backup").stdout
     before = counted(path)
     (backup,) = other.iterdir()
 
-    ended = in_another_process(TRY, path, backup, "restore", file_limit=600 * KIB)
+    ended = in_another_process(PRELUDE + TRY, path, backup, "restore", file_limit=600 * KIB)
 
     assert "WarehouseSpaceError" in ended.stdout, (ended.stdout, ended.stderr)
     assert counted(path) == before
@@ -174,7 +172,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_database_stays(
     path = copy_of(full, closed if what == "compact" else tmp_path)
     before = counted(path)
     closed.chmod(0o500)
-    command = [sys.executable, "-c", TRY, str(path), str(closed), what]
+    command = [sys.executable, "-c", PRELUDE + TRY, str(path), str(closed), what]
     if os.geteuid() == 0 and guard:
         command = [guard, *POWERLESS, *command]
 
@@ -187,9 +185,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_database_stays(
 
 
 @pytest.mark.parametrize("place", ["header", "middle", "end"])
-def test_damage_is_told_and_the_rest_is_left_alone(
-    tmp_path: Path, full: Path, place: str
-) -> None:
+def test_damage_is_told_and_the_rest_is_left_alone(tmp_path: Path, full: Path, place: str) -> None:
     path = copy_of(full, tmp_path)
     content = bytearray(path.read_bytes())
     match place:

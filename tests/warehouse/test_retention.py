@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from tests.support.market import NOW, a_pool, a_price, a_signal
 from tests.support.served import add
+from tests.support.upkeep import in_another_process
 from warehouse.errors import WarehouseError
 from warehouse.price_history import PriceQuestion, price_steps
 from warehouse.price_rollups import week_of
 from warehouse.price_standing import Speaking
 from warehouse.records import AvailabilityTick, ProbeKind, Semantics, SpotPrice
+from warehouse.replacements import history
 from warehouse.retention import Removed, Terms, facts_since, needed_since, retain
 from warehouse.store import Warehouse
 from warehouse.tables import SPOT_PRICE
@@ -66,7 +69,7 @@ MANY = st.lists(facts(), max_size=12).map(_once)
 
 def only(warehouse: Warehouse, told: Sequence[SpotPrice]) -> None:
     for table in ("spot_price", "last_seen", "spot_price_hour", "retention_run"):
-        warehouse.execute(f"delete from {table}")
+        warehouse.execute(f"delete from {table}")  # noqa: S608 - names of our own
     add(warehouse, *told)
 
 
@@ -105,7 +108,9 @@ def test_steps_of_hours_and_more_are_the_same_before_and_after(
     for row, old in zip(after, before, strict=True):
         assert _told(row) == _told(old)
         assert _numbers(row) == pytest.approx(_numbers(old))
-    left = warehouse.rows("select effective_at from spot_price where effective_at < $at", {"at": UNTIL})
+    left = warehouse.rows(
+        "select effective_at from spot_price where effective_at < $at", {"at": UNTIL}
+    )
     assert len(left) <= len({(one.pool, one.source) for one in told})
 
 
@@ -148,9 +153,7 @@ def test_an_answer_says_that_it_rests_on_hours(warehouse: Warehouse) -> None:
     prices = (1.0, 2.0, 3.0)
     only(warehouse, [a_price(usd, effective_at=at) for usd, at in zip(prices, told, strict=True)])
     kept(warehouse)
-    asked = replace(
-        EVERYTHING, start=UNTIL - HOUR, end=UNTIL + HOUR / 2, is_newest_first=False
-    )
+    asked = replace(EVERYTHING, start=UNTIL - HOUR, end=UNTIL + HOUR / 2, is_newest_first=False)
 
     found = price_steps(warehouse, NOW, asked, HOUR / 2, SPEAKING)
 
@@ -239,19 +242,78 @@ def test_probes_are_kept_by_hours(warehouse: Warehouse) -> None:
     assert warehouse.rows("select tick from availability_tick") == [(12,)]
 
 
+KILLED = """
+import os, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from warehouse import retention
+from warehouse.price_standing import Speaking
+from warehouse.store import Warehouse
+
+noted = []
+def note(*given):
+    noted.append(given)
+    if len(noted) == 3:
+        os._exit(9)
+    return first(*given)
+
+first, retention._note = retention._note, note
+with Warehouse.open(Path(sys.argv[1])) as warehouse:
+    now = datetime.fromisoformat(sys.argv[2])
+    list(retention.retain(
+        warehouse, now, retention.Terms(raw=timedelta(days=45)), Speaking({})
+    ))
+"""
+"""Ended by force in the third week, when its hours are written and its facts are gone."""
+
+
+def test_a_kill_leaves_each_week_as_it_was_or_done(tmp_path: Path) -> None:
+    path = tmp_path / "spotcast.duckdb"
+    with Warehouse.open(path) as made:
+        add(made, *(a_price(0.1 + d / 100, effective_at=UNTIL - d * DAY / 2) for d in range(80)))
+        before = steps(made, HOUR)
+
+    assert in_another_process(KILLED, path, NOW.isoformat()).returncode == 9
+
+    with Warehouse.open(path) as left:
+        assert left.rows("select count(*) from retention_run") == [(2,)]
+        assert _rounded(steps(left, HOUR)) == _rounded(before)
+        kept(left)
+        assert facts_since(left, SPOT_PRICE) == UNTIL
+        assert _rounded(steps(left, HOUR)) == _rounded(before)
+
+
+def _rounded(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(row["step_at"], *(round(row[name] or 0, 9) for name in NUMBERS)) for row in rows]
+
+
+def test_the_price_of_a_hand_over_of_old_times_is_that_of_its_hour(warehouse: Warehouse) -> None:
+    at = UNTIL - 6 * DAY
+    told = [(0.5, at), (0.7, at + DAY), (0.9, at + 2 * DAY)]
+    only(warehouse, [a_price(usd, effective_at=when) for usd, when in told])
+    for number, state in enumerate(("retiring", "done")):
+        when = at + DAY + (5 + number) * HOUR
+        warehouse.execute(HAND_OVER, {"id": "one", "at": when, "state": state, "number": number})
+
+    kept(warehouse)
+
+    found = history(warehouse, NOW, at)
+    assert [row["price_per_hour"] for row in found.to_dicts()] == [0.7]
+
+
 HAND_OVER = """
     insert into replacement by name
     select
         $id as replacement_id, $at as changed_at, $state as state, 'n' as node,
         'aws' as provider, 'us-east-1' as region, 'use1-az4' as zone,
-        'g5.xlarge' as instance_type, 'retire' as mechanism, 'why' as reason, 1 as sequence
+        'g5.xlarge' as instance_type, 'retire' as mechanism, 'why' as reason, $number as sequence
 """
 
 
 def test_what_an_open_hand_over_needs_stays_with_it(warehouse: Warehouse) -> None:
     planned = NOW - 3000 * DAY
     for name, state in (("open", "retiring"), ("over", "done")):
-        warehouse.execute(HAND_OVER, {"id": name, "at": planned, "state": state})
+        warehouse.execute(HAND_OVER, {"id": name, "at": planned, "state": state, "number": 1})
     add(warehouse, *(a_price(0.5, effective_at=planned + day * DAY) for day in range(9)))
 
     kept(warehouse)
