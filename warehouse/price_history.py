@@ -64,9 +64,7 @@ OLDEST_FIRST = FACTS.format(where=WHERE, order="asc", beyond=">")
 
 OF_TYPE = "provider = $provider and instance_type = $instance_type"
 
-KNOWN = (
-    STANDING.format(facts=WHERE, own=OF_TYPE, spoken="provider = $provider")
-    + f""",
+ROLLED = f""",
     rolled as (
         select
             region, zone, source, semantics, currency, mean_per_hour, low_per_hour, high_per_hour,
@@ -104,8 +102,9 @@ KNOWN = (
         from as_told
         anti join rolled_week using (region, zone, source, semantics, currency, week)
     )
-"""
-)
+"""  # noqa: S608 - texts of our own, no values
+
+KNOWN = STANDING.format(facts=WHERE, own=OF_TYPE, spoken="provider = $provider") + ROLLED
 """``spoken_of`` has what is known of the time asked for: facts, and hours where a week of a series
 is kept by hours only."""
 
