@@ -26,9 +26,9 @@ with Warehouse.open(Path(sys.argv[1])):
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A database of a year of daily prices."""
+    """A database of two hundred daily prices."""
     made, now = tmp_path / "spotcast.duckdb", datetime.now(UTC)
-    fill(made, *(a_price(0.5 + day / 1000, effective_at=now - day * DAY) for day in range(365)))
+    fill(made, *(a_price(0.5 + day / 1000, effective_at=now - day * DAY) for day in range(200)))
     return made
 
 
@@ -53,7 +53,7 @@ def test_a_backup_is_made_listed_and_restored(db: Run, path: Path) -> None:
     assert "--force" in refused.err
     assert "The old database is" in restored.err
     with Warehouse.open(path, read_only=True) as found:
-        assert found.rows("select count(*) from spot_price") == [(365,)]
+        assert found.rows("select count(*) from spot_price") == [(200,)]
 
 
 def test_only_so_many_backups_are_kept(db: Run, path: Path) -> None:
@@ -87,11 +87,11 @@ def test_old_prices_are_rolled_up(db: Run, path: Path) -> None:
 
     (row,) = json.loads(done.out)["removed"]
     assert row["table"] == "spot_price"
-    assert 250 < row["rows_removed"] < 275
+    assert 100 < row["rows_removed"] < 112
     assert json.loads(again.out)["removed"] == []
     with Warehouse.open(path, read_only=True) as found:
         kept = found.rows("select count(*) from spot_price")[0][0]
-    assert kept == 365 - row["rows_removed"]
+    assert kept == 200 - row["rows_removed"]
 
 
 def test_a_term_that_is_too_short_is_refused(db: Run) -> None:
@@ -106,7 +106,7 @@ def test_a_compacted_and_exported_database_says_so(db: Run, tmp_path: Path) -> N
     exported = db("export", str(tmp_path / "out"), "--table", "spot_price", "--format", "csv")
 
     assert "MiB before" in compacted.out
-    assert "spot_price.csv.zst: 365 rows" in exported.out
+    assert "spot_price.csv.zst: 200 rows" in exported.out
 
 
 @pytest.mark.parametrize(

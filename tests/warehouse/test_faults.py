@@ -68,7 +68,7 @@ with Warehouse.open(path) as warehouse:
 
 KEEP = """
 with Warehouse.open(path) as warehouse:
-    for number in range(20):
+    for number in range(6):
         add(warehouse, number, 20_000)
 """
 
@@ -97,7 +97,7 @@ except WarehouseError as error:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of 400,000 prices that do not pack well."""
+    """A database of 120,000 prices that do not pack well."""
     path = tmp_path_factory.mktemp("full") / "spotcast.duckdb"
     made = in_another_process(PRELUDE + KEEP, path, path)
     assert made.returncode == 0, made.stderr
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(tmp_path: Path, full: Path, w
     path, other = copy_of(full, tmp_path), tmp_path / "out"
     before = counted(path)
 
-    ended = in_another_process(PRELUDE + TRY, path, other, what, file_limit=600 * KIB)
+    ended = in_another_process(PRELUDE + TRY, path, other, what, file_limit=200 * KIB)
 
     assert "WarehouseSpaceError" in ended.stdout, (ended.stdout, ended.stderr)
     assert "cannot be written" in ended.stdout
@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(tmp_path: Path, full: Path, w
     left = [one.name for one in tmp_path.rglob("*") if "partial" in one.name]
     assert left == []
     if what == "backup":
-        assert "goes on 400010" in ended.stdout
+        assert "goes on 120010" in ended.stdout
         assert str(other) in ended.stdout
 
 

@@ -92,7 +92,7 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in NUMBERS}
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=MANY, step=st.sampled_from([HOUR, 6 * HOUR, 7 * DAY]), times=st.integers(1, 3))
 def test_steps_of_hours_and_more_are_the_same_before_and_after(
     warehouse: Warehouse, told: list[SpotPrice], step: timedelta, times: int
