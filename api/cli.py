@@ -68,6 +68,7 @@ COMMANDS = {
     "mcp": "mcp.mcp_command",
     "report": "report.report_app",
     "keys": "keys.keys_app",
+    "db": "db.db_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is

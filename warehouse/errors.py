@@ -45,6 +45,7 @@ class WarehouseSpaceError(WarehouseError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: cannot be written ({reason}). Nothing was changed.")
         self.path = path
+        self.reason = reason
 
 
 class SchemaError(WarehouseError):

@@ -1,39 +1,35 @@
 """Spot prices over time: the facts as they were told, and what they say of each step of time.
 
-A fact says something about the time around it, and each kind something else (`Semantics`). A
-change point stands until the next one of its pool and source; the newest stands until its source
-last spoke of the region, as a source that tells changes and told of others had none to tell, but
-never longer than `CARRIED` after it was last known. So does a price of a list, which its source
-repeats while it holds. A sample speaks for the documented time of its source and no longer, another
-interval for its period. The time between is unknown: nothing is interpolated.
+What a fact says of the time around it is in `price_standing`. Where facts are kept by hours only
+(`retention`), the hours stand for them; an answer says which it rests on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from warehouse.keyset import EARLIEST, behind
+from warehouse.price_standing import (
+    LONGEST_RUN,
+    MICROSECOND,
+    STANDING,
+    WEEK,
+    Speaking,
+    at_us,
+    epoch_us,
+    microseconds,
+)
 from warehouse.prices import CARRIED
 from warehouse.store import Warehouse
-
-SAMPLE_SPEAKS = timedelta(hours=1)
-"""How long a sample of a source without a documented time stands: the finest series of samples
-that a cloud publishes are hourly (Alibaba Cloud's history, AWS' price page)."""
-
-INTERVAL_SPEAKS = timedelta(days=1)
-"""The same for the period of an interval: means of the public archives are daily."""
 
 RECENT = timedelta(days=31)
 """Where facts are looked for first. Facts are stored by time, so that little else is read."""
 
 WIDER = 4
 """How much longer each further look back is than the one before."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 WHERE = """
         provider = $provider
@@ -66,67 +62,56 @@ FACTS = """
 NEWEST_FIRST = FACTS.format(where=WHERE, order="desc", beyond="<")
 OLDEST_FIRST = FACTS.format(where=WHERE, order="asc", beyond=">")
 
-KNOWN = """
-    with fact as (
+OF_TYPE = "provider = $provider and instance_type = $instance_type"
+
+ROLLED = f""",
+    rolled as (
         select
-            region, zone, source, semantics, currency, price_per_hour, effective_at, observed_at,
-            lead(effective_at) over (
-                partition by region, zone, source order by effective_at
-            ) as next_at
-        from spot_price
-        where {where}
-            and effective_at >= $since
-            and effective_at < $until
-            and effective_at <= $now
-    ),
-    own as (
-        select feed as source, region, zone, least(seen_at, $now) as seen_at
-        from last_seen
-        where provider = $provider and instance_type = $instance_type and fact = 'spot_price'
-    ),
-    spoken as (
-        select feed as source, region, least(max(seen_at), $now) as spoken_at
-        from last_seen
-        where provider = $provider and fact = 'spot_price'
-        group by all
-    ),
-    dated as (
-        select
-            fact.*,
-            semantics = 'change_point'
-                or semantics = 'interval' and list_contains($listed, fact.source) as stands,
-            greatest(effective_at, least(observed_at, $now), seen_at) as known_at,
-            greatest(spoken_at, known_at) as told_until,
-            effective_at + to_microseconds(coalesce(
-                list_extract($spans, list_position($spoken_for, fact.source)),
-                if(semantics = 'sample', $sample_us, $interval_us)
-            )) as spoken_until
-        from fact
-        left join own using (source, region, zone)
-        left join spoken using (source, region)
-    ),
-    known as (
-        select
-            region, zone, source, semantics, currency, price_per_hour,
-            epoch_us(effective_at) as from_us,
-            epoch_us(least($now, next_at, if(
-                stands, coalesce(next_at, least(told_until, known_at + $carried)), spoken_until
-            ))) as until_us
-        from dated
-    ),
-    told as (
-        from known
-        where until_us > from_us
+            region, zone, source, semantics, currency, mean_per_hour, low_per_hour, high_per_hour,
+            known_share, 'hour' as resolution, epoch_us(hour_at) as from_us,
+            epoch_us(hour_at + to_hours(hours)) as until_us
+        from spot_price_hour
+        where {WHERE}
+            and hour_at > make_timestamptz(cast($first_us as bigint)) - $longest
+            and hour_at < make_timestamptz(cast($end_us as bigint))
             and until_us > $first_us
-            and from_us < $end_us
+    ),
+    rolled_week as (
+        select distinct
+            region, zone, source, semantics, currency,
+            unnest(range(from_us // $week_us, (until_us - 1) // $week_us + 1)) as week
+        from rolled
+    ),
+    as_told as (
+        select
+            region, zone, source, semantics, currency,
+            unnest(range(
+                greatest(from_us, $first_us) // $week_us,
+                (least(until_us, $end_us) - 1) // $week_us + 1
+            )) as week,
+            price_per_hour as mean_per_hour, price_per_hour as low_per_hour,
+            price_per_hour as high_per_hour, 1.0 as known_share, 'fact' as resolution,
+            greatest(from_us, week * cast($week_us as bigint)) as from_us,
+            least(until_us, (week + 1) * cast($week_us as bigint)) as until_us
+        from told
+    ),
+    spoken_of as (
+        from rolled
+        union all by name
+        select * exclude (week)
+        from as_told
+        anti join rolled_week using (region, zone, source, semantics, currency, week)
     )
-"""
-"""``told`` has the facts that speak of the time asked for: each from when until when."""
+"""  # noqa: S608 - texts of our own, no values
+
+KNOWN = STANDING.format(facts=WHERE, own=OF_TYPE, spoken="provider = $provider") + ROLLED
+"""``spoken_of`` has what is known of the time asked for: facts, and hours where a week of a series
+is kept by hours only."""
 
 STEPS = """,
     series as (
         select distinct region, zone, source, semantics, currency
-        from told
+        from spoken_of
     ),
     page as (
         select
@@ -137,26 +122,27 @@ STEPS = """,
     ),
     piece as (
         select
-            region, zone, source, semantics, currency, price_per_hour, step,
-            least(until_us, step_us + $step_us) - greatest(from_us, step_us) as us
+            * exclude (from_us, until_us),
+            (least(until_us, step_us + $step_us) - greatest(from_us, step_us)) * known_share as us
         from (
             select
-                *,
+                spoken_of.*,
                 unnest(range(
                     greatest(from_us // $step_us, page.first),
                     least((until_us - 1) // $step_us, page.last) + 1
                 )) as step,
                 step * cast($step_us as bigint) as step_us
-            from told, page
+            from spoken_of, page
         )
     ),
     measured as (
         select
             region, zone, source, semantics, currency, step,
-            sum(price_per_hour * us) / sum(us) as mean_per_hour,
-            min(price_per_hour) as low_per_hour,
-            max(price_per_hour) as high_per_hour,
-            sum(us) / $step_us as known_share
+            sum(mean_per_hour * us) / sum(us) as mean_per_hour,
+            min(low_per_hour) as low_per_hour,
+            max(high_per_hour) as high_per_hour,
+            least(sum(us) / $step_us, 1) as known_share,
+            max(resolution) as resolution
         from piece
         group by all
     ),
@@ -169,7 +155,7 @@ STEPS = """,
         $provider as provider, region, zone, $instance_type as instance_type,
         source, semantics, currency,
         least(greatest(mean_per_hour, low_per_hour), high_per_hour) as mean_per_hour,
-        low_per_hour, high_per_hour, coalesce(known_share, 0) as known_share
+        low_per_hour, high_per_hour, coalesce(known_share, 0) as known_share, resolution
     from grid
     left join measured using (region, zone, source, semantics, currency, step)
     where cast($after_step as bigint) is null
@@ -203,8 +189,8 @@ SILENT = """
 
 COUNT_SILENT = SILENT.format(where=WHERE, seen=WHERE.replace(", source)", ", feed)"))
 
-STEPS_NEWEST_FIRST = KNOWN.format(where=WHERE) + STEPS.format(order="desc", beyond="<")
-STEPS_OLDEST_FIRST = KNOWN.format(where=WHERE) + STEPS.format(order="asc", beyond=">")
+STEPS_NEWEST_FIRST = KNOWN + STEPS.format(order="desc", beyond="<")
+STEPS_OLDEST_FIRST = KNOWN + STEPS.format(order="asc", beyond=">")
 
 FACT_KEY = ("effective_at", "region", "zone", "source")
 """By what facts are ordered; no two have the same."""
@@ -239,28 +225,6 @@ class PriceQuestion:
             "now": now,
             "limit": self.limit,
             **{name: None if one is None else list(one) for name, one in lists.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Speaking:
-    """How long a fact of each source speaks: its documented time or period, if it has one.
-
-    ``listed`` are the sources whose intervals are prices of a list, each in force until the next.
-    """
-
-    by_source: Mapping[str, timedelta]
-    listed: frozenset[str] = frozenset()
-
-    def given(self) -> dict[str, Any]:
-        """The parameters of `KNOWN`."""
-        return {
-            "spoken_for": list(self.by_source),
-            "spans": [microseconds(one) for one in self.by_source.values()],
-            "sample_us": microseconds(SAMPLE_SPEAKS),
-            "interval_us": microseconds(INTERVAL_SPEAKS),
-            "listed": sorted(self.listed),
-            "carried": CARRIED,
         }
 
 
@@ -309,7 +273,9 @@ def price_steps(
     whole. Steps begin at multiples of ``step`` since 1970-01-01 UTC. Columns: step_at, provider,
     region, zone, instance_type, source, semantics, currency; mean_per_hour, weighted by time,
     low_per_hour and high_per_hour, of the part of the step that is known; known_share, that part.
-    The three prices are null where it is 0. Nothing is known of the time after ``now``.
+    The three prices are null where it is 0. resolution is ``fact``, or ``hour`` where any of it is
+    kept by hours only: a step of less than an hour then has the prices of its hour, and the step is
+    null where nothing is known. Nothing is known of the time after ``now``.
     """
     if question.start is None or question.end is None:
         raise ValueError("steps are asked for between two times")
@@ -334,6 +300,8 @@ def price_steps(
         "first": begin,
         "last": finish,
         "is_newest_first": question.is_newest_first,
+        "longest": LONGEST_RUN,
+        "week_us": microseconds(WEEK),
     }
     sql = STEPS_NEWEST_FIRST if question.is_newest_first else STEPS_OLDEST_FIRST
     return warehouse.ask(sql, given)
@@ -355,18 +323,3 @@ def _reach(
             return since
         span *= WIDER
     return EARLIEST
-
-
-def microseconds(span: timedelta) -> int:
-    """How many; DuckDB's times are whole microseconds."""
-    return span // MICROSECOND
-
-
-def epoch_us(at: datetime) -> int:
-    """Microseconds since `EPOCH`."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def at_us(us: int) -> datetime:
-    """The moment so many microseconds after `EPOCH`."""
-    return EPOCH + us * MICROSECOND

@@ -113,18 +113,27 @@ HISTORY = """
             and (cast($node as varchar) is null or bool_or(node = $node))
             and (cast($replacement_id as varchar) is null or replacement_id = $replacement_id)
     ),
+    told as (
+        select
+            provider, region, zone, instance_type, effective_at, price_per_hour, currency
+        from spot_price
+        union all
+        select
+            provider, region, zone, instance_type, hour_at, mean_per_hour, currency
+        from spot_price_hour
+    ),
     price as (
         select
             hand_over.replacement_id,
-            arg_max(spot_price.price_per_hour, spot_price.effective_at) as price_per_hour,
-            arg_max(spot_price.currency, spot_price.effective_at) as currency
+            arg_max(told.price_per_hour, told.effective_at) as price_per_hour,
+            arg_max(told.currency, told.effective_at) as currency
         from hand_over
-        join spot_price
-            on spot_price.provider = hand_over.provider
-            and spot_price.region = hand_over.region
-            and spot_price.instance_type = hand_over.instance_type
-            and spot_price.zone in (hand_over.zone, '*')
-            and spot_price.effective_at <= hand_over.begun_at
+        join told
+            on told.provider = hand_over.provider
+            and told.region = hand_over.region
+            and told.instance_type = hand_over.instance_type
+            and told.zone in (hand_over.zone, '*')
+            and told.effective_at <= hand_over.begun_at
         group by hand_over.replacement_id
     )
     select hand_over.*, price.price_per_hour, price.currency

@@ -21,6 +21,7 @@ import stamina
 from warehouse.errors import (
     WarehouseBusyError,
     WarehouseCorruptError,
+    WarehouseError,
     WarehouseMissingError,
     WarehouseSpaceError,
 )
@@ -28,6 +29,18 @@ from warehouse.migrations import check_schema, migrate
 from warehouse.tables import SIGNAL, SPOT_PRICE, Table
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
+
+UNWRITABLE = (
+    "ermission denied",
+    "No space",
+    "Read-only file system",
+    "File too large",
+    "quota exceeded",
+)
+"""What the system says, through DuckDB, of a place that takes no more."""
+
+FAULTS = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
+"""What DuckDB raises where the file or the disk fails it; of a commit it is the second."""
 
 IN_MEMORY = Path(":memory:")
 """What an error calls a database without a file."""
@@ -96,6 +109,26 @@ class Warehouse:
             WarehouseSpaceError: the folder or file cannot be written.
             SchemaError: the database is newer than this version, or must first be upgraded.
         """
+        return cls._patiently(path, patience_seconds, read_only=read_only, complete=True)
+
+    @classmethod
+    def as_it_is(cls, path: Path, *, patience_seconds: float = PATIENCE_SECONDS) -> Self:
+        """Open the file to read, be its schema this version's or an older one.
+
+        Raises:
+            WarehouseBusyError: another process held it all that time; names that process.
+            WarehouseMissingError: there is nothing to read.
+            WarehouseCorruptError: the file is not a database.
+            SchemaError: the database is newer than this version.
+        """
+        return cls._patiently(path, patience_seconds, read_only=True, complete=False)
+
+    @classmethod
+    def _patiently(
+        cls, path: Path, patience_seconds: float, *, read_only: bool, complete: bool
+    ) -> Self:
+        if not patience_seconds:
+            return cls._opened(path, read_only=read_only, complete=complete)
         for attempt in stamina.retry_context(
             on=WarehouseBusyError,
             attempts=None,
@@ -104,11 +137,11 @@ class Warehouse:
             wait_max=0.5,
         ):
             with attempt:
-                return cls._opened(path, read_only=read_only)
+                return cls._opened(path, read_only=read_only, complete=complete)
         raise AssertionError("stamina leaves the loop by its last exception")
 
     @classmethod
-    def _opened(cls, path: Path, *, read_only: bool) -> Self:
+    def _opened(cls, path: Path, *, read_only: bool, complete: bool) -> Self:
         if read_only and not path.exists():
             raise WarehouseMissingError(path)
         try:
@@ -116,13 +149,16 @@ class Warehouse:
                 path.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(path), read_only=read_only)
         except (duckdb.Error, OSError) as error:
-            raise _reason(path, error) from error
+            raise reason(path, error) from error
         try:
             warehouse = cls(connection, path)
             if read_only:
-                check_schema(connection)
+                check_schema(connection, complete=complete)
             else:
                 migrate(connection)
+        except FAULTS as error:
+            connection.close()
+            raise reason(path, error) from error
         except BaseException:
             connection.close()
             raise
@@ -162,9 +198,9 @@ class Warehouse:
             try:
                 yield
                 self.connection.commit()
-            except duckdb.IOException as error:
+            except FAULTS as error:
                 self._roll_back()
-                raise _reason(self.path or IN_MEMORY, error) from error
+                raise reason(self.path or IN_MEMORY, error) from error
             except BaseException:
                 self._roll_back()
                 raise
@@ -229,8 +265,8 @@ class Warehouse:
         try:
             with self._turn:
                 self.connection.execute(statement, given or {})
-        except duckdb.IOException as error:
-            raise _reason(self.path or IN_MEMORY, error) from error
+        except FAULTS as error:
+            raise reason(self.path or IN_MEMORY, error) from error
 
     def ask(self, question: str, given: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Answer a query as a frame; ``given`` fills its ``$name`` parameters.
@@ -241,8 +277,8 @@ class Warehouse:
         try:
             with self._turn:
                 return self.connection.execute(question, given or {}).pl()
-        except duckdb.IOException as error:
-            raise _reason(self.path or IN_MEMORY, error) from error
+        except FAULTS as error:
+            raise reason(self.path or IN_MEMORY, error) from error
 
     def rows(self, question: str, given: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Answer a query as rows, in the order it asks for.
@@ -253,8 +289,8 @@ class Warehouse:
         try:
             with self._turn:
                 return self.connection.execute(question, given or {}).fetchall()
-        except duckdb.IOException as error:
-            raise _reason(self.path or IN_MEMORY, error) from error
+        except FAULTS as error:
+            raise reason(self.path or IN_MEMORY, error) from error
 
 
 class SharedWarehouse:
@@ -345,11 +381,13 @@ def _equal(name: str, columns: list[str]) -> str:
     return " and ".join(f"{name}.{one} is not distinct from incoming.{one}" for one in columns)
 
 
-def _reason(path: Path, error: Exception) -> Exception:
-    """Translate what DuckDB or the system said about opening ``path``."""
+def reason(path: Path, error: Exception) -> Exception:
+    """What DuckDB or the system said about ``path``, in our words."""
     text = str(error)
     if holder := HOLDER.search(text):
         return WarehouseBusyError(path, f"{holder['command']} (process {holder['pid']})")
-    if isinstance(error, OSError) or "ermission denied" in text or "No space" in text:
+    if isinstance(error, OSError) or any(one in text for one in UNWRITABLE):
         return WarehouseSpaceError(path, text.splitlines()[0])
+    if isinstance(error, duckdb.TransactionException):
+        return WarehouseError(f"{path}: {text.splitlines()[0]}. Nothing was changed.")
     return WarehouseCorruptError(path, text.splitlines()[0])

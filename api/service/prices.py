@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -15,15 +15,17 @@ from api.service.state import Service
 from collector.provider import Provider
 from warehouse.price_history import (
     FACT_KEY,
-    MICROSECOND,
     STEP_KEY,
     PriceQuestion,
-    Speaking,
     price_facts,
     price_steps,
 )
+from warehouse.price_standing import MICROSECOND, Speaking
 from warehouse.prices import CARRIED
 from warehouse.records import Offering, Semantics
+from warehouse.retention import facts_since
+from warehouse.store import Warehouse
+from warehouse.tables import SPOT_PRICE
 
 STEPS_SHOWN = timedelta(days=30)
 """What steps are shown of by default: the longest choice that users of such charts have."""
@@ -110,6 +112,10 @@ class PriceStepOut(BaseModel):
     currency: str = Field(examples=["USD"])
     mean_usd_per_hour: float | None = Field(description="At the rate of the settings.")
     known_share: float = Field(description="Of the step, how much is known; never interpolated.")
+    resolution: Literal["fact", "hour"] | None = Field(
+        description="fact: from the prices as told. hour: from hourly means, where the facts are "
+        "too old to be kept; a shorter step has the prices of its hour. Null if nothing is known."
+    )
     semantics: Semantics
     source: str = Field(examples=["aws.spot_price_history"])
 
@@ -233,11 +239,26 @@ def fact_page(
     question = asked.question(start, end, limit=limit, is_newest_first=is_newest_first)
     with service.reading() as warehouse:
         rows = price_facts(warehouse, now, question, after).to_dicts()
+        notes = kept_notes(warehouse, start)
     shown, following = paged(rows, limit, FACT_KEY)
     rates = service.settings.usd_per_unit
     for row in shown:
         row["usd_per_hour"] = _times(row["price_per_hour"], rates.get(row["currency"]))
-    return PriceFactPage.model_validate({"items": shown, "next_cursor": following, "as_of": now})
+    return PriceFactPage.model_validate(
+        {"items": shown, "next_cursor": following, "as_of": now, "notes": notes}
+    )
+
+
+def kept_notes(warehouse: Warehouse, start: datetime) -> list[str]:
+    """That facts are missing from an answer that begins at ``start``, if any may be."""
+    since = facts_since(warehouse, SPOT_PRICE)
+    if since is None or start >= since:
+        return []
+    text = (
+        f"Before {since.isoformat()} only the last price of each pool and source is kept as it "
+        f"was told, and hourly means: ask for steps of 1h."
+    )
+    return [text]
 
 
 def step_page(

@@ -13,14 +13,12 @@ from tests.support.market import NOW, a_pool, a_price
 from tests.support.served import add
 from warehouse.price_history import (
     FACT_KEY,
-    INTERVAL_SPEAKS,
-    SAMPLE_SPEAKS,
     STEP_KEY,
     PriceQuestion,
-    Speaking,
     price_facts,
     price_steps,
 )
+from warehouse.price_standing import INTERVAL_SPEAKS, SAMPLE_SPEAKS, Speaking
 from warehouse.prices import CARRIED
 from warehouse.records import Semantics, SpotPrice
 from warehouse.store import Warehouse

@@ -14,6 +14,7 @@ from collector.provider import providers
 from tests.support.market import NOW, a_pool, a_price, a_shape
 from tests.support.served import a_client, a_service, add
 from warehouse.records import Semantics
+from warehouse.retention import Terms, retain
 
 HOUR = timedelta(hours=1)
 HISTORY = "/v1/prices/history?provider=aws&instance_type=g5.xlarge"
@@ -177,3 +178,21 @@ def test_each_feed_of_prices_has_a_documented_time() -> None:
     assert speaking.by_source["alibaba.spot_price_history"] == HOUR
     assert "azure.retail_prices" in speaking.listed
     assert a_pool().provider not in speaking.by_source
+
+
+def test_history_that_is_kept_by_hours_only_says_so(service: Service, client: TestClient) -> None:
+    old = NOW - timedelta(days=120)
+    with service.writing() as warehouse:
+        add(warehouse, *(a_price(0.5 + n / 10, effective_at=old + n * HOUR / 2) for n in range(3)))
+        list(retain(warehouse, NOW, Terms(), speaking_of(providers().values())))
+    span = f"start={old:%Y-%m-%dT%H:%M:%SZ}&end={old + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
+
+    facts = got(client, f"{HISTORY}&{span}")
+    steps = got(client, f"{HISTORY}&{span}&step=1h&order=oldest")
+    recent = got(client, f"{HISTORY}&start=2026-11-24T00:00:00Z")
+
+    assert "ask for steps of 1h" in facts["notes"][0]
+    assert [one["usd_per_hour"] for one in facts["items"]] == [0.7]
+    told = [(one["mean_per_hour"], one["resolution"]) for one in steps["items"]]
+    assert told == [(pytest.approx(0.55), "hour"), (pytest.approx(0.7), "hour")]
+    assert recent["notes"] == []
