@@ -10,6 +10,7 @@ import polars as pl
 from advisor.hazards import FORECAST, Hazard, per_hour
 from advisor.offerings import regional
 from advisor.published_risk import hazards_told
+from warehouse.pace import paced
 from warehouse.records import Pool, Signal
 from warehouse.tables import POOL
 
@@ -29,7 +30,7 @@ def forecast_hazards(forecasts: pl.DataFrame) -> dict[Pool, tuple[Hazard, ...]]:
     frame = forecasts.sort("horizon_seconds")
     pools = map(Pool, *(frame[name].to_list() for name in POOL))
     hazards = map(_hazard, *(frame[name].to_list() for name in SAID))
-    for pool, hazard in zip(pools, hazards, strict=True):
+    for pool, hazard in paced(zip(pools, hazards, strict=True)):
         found[pool].append(hazard)
     return {pool: tuple(several) for pool, several in found.items()}
 
@@ -53,7 +54,7 @@ def best_of(
 ) -> Mapping[Pool, tuple[Hazard, ...]]:
     """The same of hazards by pool or region, forecast and published."""
     hazards: dict[Pool, tuple[Hazard, ...]] = {}
-    for pool in pools:
+    for pool in paced(pools):
         region = regional(pool)
         forecast = issued.get(pool) or issued.get(region) or ()
         fresh = tuple([one for one in forecast if not one.is_stale(now)]) if forecast else ()

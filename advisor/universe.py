@@ -20,6 +20,7 @@ from advisor.demand import Demand
 from advisor.gpus import Work, throughput
 from advisor.hazards import Hazard
 from advisor.policy import Policy
+from warehouse.pace import paced
 from warehouse.records import CapacityType, Offering, Pool
 
 T = TypeVar("T", bound=Hashable)
@@ -70,20 +71,22 @@ class Universe:
         # In the order of pools, so that a stable sort breaks ties by pool.
         self.offerings = sorted(offerings, key=_by_pool)
         self._hazards = hazards
-        self._usd = _column(one.usd_per_hour for one in self.offerings)
-        self._listed = _column(one.price_per_hour for one in self.offerings)
-        self._on_demand = _column(one.on_demand_usd_per_hour or None for one in self.offerings)
+        self._usd = _column(one.usd_per_hour for one in paced(self.offerings))
+        self._listed = _column(one.price_per_hour for one in paced(self.offerings))
+        self._on_demand = _column(
+            one.on_demand_usd_per_hour or None for one in paced(self.offerings)
+        )
         self._told = np.array(
-            [one.price_observed_at.timestamp() for one in self.offerings], dtype=np.float64
+            [one.price_observed_at.timestamp() for one in paced(self.offerings)], dtype=np.float64
         )
-        self._shapes = _Groups(one.instance_type for one in self.offerings)
-        self._types = _Groups(one.pool.instance_type for one in self.offerings)
+        self._shapes = _Groups(one.instance_type for one in paced(self.offerings))
+        self._types = _Groups(one.pool.instance_type for one in paced(self.offerings))
         self._places = _Groups(
-            (one.pool.provider, one.pool.region, one.pool.zone) for one in self.offerings
+            (one.pool.provider, one.pool.region, one.pool.zone) for one in paced(self.offerings)
         )
-        self._clouds = _Groups(one.pool.provider for one in self.offerings)
+        self._clouds = _Groups(one.pool.provider for one in paced(self.offerings))
         self._is_spot = np.array(
-            [one.capacity_type is CapacityType.SPOT for one in self.offerings], dtype=bool
+            [one.capacity_type is CapacityType.SPOT for one in paced(self.offerings)], dtype=bool
         )
         self._windows, self._rates = self._hazard_table()
         self._works: dict[Work, Floats] = {}
@@ -207,13 +210,15 @@ class Universe:
 
     def _hazard_table(self) -> tuple[list[float], tuple[Floats, Floats, Floats]]:
         """The windows told of, hours; and hazard, low and high, [row, window], nan if unknown."""
-        found = [self._hazards.get(one.pool, ()) for one in self.offerings]
-        windows = sorted({_hours(one) for several in found for one in several}) or [EVERY_WINDOW]
+        found = [self._hazards.get(one.pool, ()) for one in paced(self.offerings)]
+        windows = sorted({_hours(one) for several in paced(found) for one in several}) or [
+            EVERY_WINDOW
+        ]
         column = {hours: place for place, hours in enumerate(windows)}
         rates = np.full((3, len(self), len(windows)), np.nan)
         told = [
             (row, column[_hours(one)], one.per_hour, one.low_per_hour, one.high_per_hour)
-            for row, several in enumerate(found)
+            for row, several in enumerate(paced(found))
             for one in several
         ]
         if told:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from warehouse.pace import paced
 from warehouse.records import (
     CapacityType,
     InstanceType,
@@ -150,11 +151,13 @@ def offerings_of(frame: pl.DataFrame, usd_per_unit: Mapping[str, float]) -> list
     kinds = {one.value: one for one in Semantics}
     return [
         Offering(pool, spot, price, currency, usd, kinds[kind], source, known, demand, shapes[key])
-        for pool, spot, price, currency, usd, kind, source, known, demand, key in zip(
-            map(Pool, *_lists(frame, POOL)),
-            repeat(CapacityType.SPOT),
-            *_lists(frame, PRICE_COLUMNS),
-            zip(*_lists(frame, ("provider", "instance_type")), strict=True),
+        for pool, spot, price, currency, usd, kind, source, known, demand, key in paced(
+            zip(
+                map(Pool, *_lists(frame, POOL)),
+                repeat(CapacityType.SPOT),
+                *_lists(frame, PRICE_COLUMNS),
+                zip(*_lists(frame, ("provider", "instance_type")), strict=True),
+            )
         )
     ]
 
