@@ -12,8 +12,10 @@ from api.settings import Settings
 from warehouse.newest import NewestFacts
 from warehouse.store import SharedWarehouse
 
-LONGEST = timedelta(minutes=1)
-"""A view is made anew after this time even if nothing was stored, as risks and prices age."""
+LONGEST = timedelta(minutes=5)
+"""A view is made anew after this time even if nothing was stored, as risks and prices age. What is
+stale is so after hours (prices) or after its horizon, of a quarter of an hour at least (forecasts).
+"""
 
 
 @dataclass(frozen=True)
