@@ -77,8 +77,10 @@ def losses(service: Service) -> int | None:
     since = now - LOSSES_SHOWN
     with service.reading() as warehouse:
         found = machine_interruptions(warehouse, now, since).height
+        if found:
+            return found
         watched = interruption_counts(warehouse, (since, now), RateBy.PROVIDER)["node_hours"].sum()
-    return found if found or watched else None
+    return 0 if watched else None
 
 
 def forecasts(

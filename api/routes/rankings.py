@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from api.rows.offerings import Sort
 from api.service.page import place
 from api.service.rankings import RankingPage, ranking_page
+from api.service.state import Service
 from api.service.wishes import Asked, Wishes
 from api.web.paging import Cursor, Limit
 from api.web.representation import pages, represented
@@ -18,6 +20,10 @@ router = APIRouter(tags=["rankings"])
 
 MAX_AGE = timedelta(seconds=15)
 """How long a client may keep a ranking: prices are read every few minutes at the most."""
+
+AT_ONCE = 50
+"""Offerings on a page that is made on the event loop: it takes milliseconds and waits for nothing,
+while a thread has to wait for its turn twice more. A larger page would keep others waiting."""
 
 
 class RankingQuery(Wishes):
@@ -35,8 +41,12 @@ async def get_ranking(
     request: Request, service: Served, asked: Annotated[RankingQuery, Query()]
 ) -> Response:
     """Rank offerings by expected cost: price plus risk times the cost of an interruption."""
-    # On the event loop: it computes for two milliseconds and waits for nothing, and a thread of
-    # its own would have to wait for its turn twice more.
+    if asked.limit > AT_ONCE or service.markets.newest is None:
+        return await run_in_threadpool(_ranking, request, service, asked)
+    return _ranking(request, service, asked)
+
+
+def _ranking(request: Request, service: Service, asked: RankingQuery) -> Response:
     first, demand, policy = place(asked.cursor), asked.demand(), asked.policy()
     page = ranking_page(service, demand, policy, sort=asked.sort, first=first, limit=asked.limit)
     return represented(request, page, max_age=MAX_AGE)

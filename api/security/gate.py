@@ -1,15 +1,13 @@
-"""What every request passes first, in this order.
+"""What every request passes before the application, in this order.
 
-A request id, the headers of the response, the address behind a proxy, pages of other origins
+The headers of the response, the address behind a proxy, pages of other origins
 (CORS), the announced size, who is asking, how often, the body; then the application. Whoever is
 not known gets health and a page to sign in, and nothing else. What is refused here ends in a
 problem document with the request id.
 """
 
 import logging
-import re
 from http import HTTPStatus
-from uuid import uuid4
 
 from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import MutableHeaders
@@ -45,9 +43,6 @@ logger = logging.getLogger("spotcast.security")
 OPEN = frozenset({"/healthz", "/readyz"})
 """Read by probes, which have no key; they tell no more than the names of late feeds."""
 
-GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-"""An id of the client's, or of a proxy's, that may stand in a log."""
-
 AT_ONCE = 8
 """Tokens that are checked at the same time, each in a thread: a check may wait for the issuer."""
 
@@ -69,7 +64,7 @@ CORS = {
 
 
 class Gate:
-    """The outermost ASGI middleware."""
+    """ASGI middleware, around all but what writes requests down (`api.server.observing`)."""
 
     def __init__(self, app: ASGIApp, access: Access, settings: GateSettings | None = None) -> None:
         settings = settings or GateSettings()
@@ -82,15 +77,11 @@ class Gate:
         self._app = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with ``request.state.request_id`` and ``.principal``."""
+        """Pass the request on, with ``request.state.principal``."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            state = scope.setdefault("state", {})
-            given = HTTPConnection(scope).headers.get("x-request-id", "")
-            own = given if GIVEN_ID.fullmatch(given) else uuid4().hex
-            state.setdefault("request_id", own)
-            state["principal"] = None
+            scope["state"]["principal"] = None
             await self._app(scope, receive, send)
         else:  # there is no WebSocket here
             await send({"type": "websocket.close", "code": 1008})

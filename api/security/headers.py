@@ -47,7 +47,6 @@ def _add(headers: MutableHeaders, scope: Scope, status: int) -> None:
         headers[name] = value
     # The page to sign in has a stricter one.
     headers.setdefault("content-security-policy", CSP)
-    headers["x-request-id"] = scope["state"]["request_id"]
     if scope["scheme"] == "https":
         headers["strict-transport-security"] = HSTS
     if status >= FIRST_ERROR:

@@ -36,7 +36,7 @@ class Service:
     solvers: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(SOLVERS))
     """Held by each question that a solver works on."""
     stopping: threading.Event = field(default_factory=threading.Event)
-    """Set when the server is asked to stop: answers that go on and on (event streams) end then."""
+    """Set when the server is asked to stop; event streams are ended by ``listeners``."""
     planned: Sequence[tuple[Feed, str]] = ()
     """The feeds that this process reads by the clock, each with what it is asked for."""
     dead: Callable[[], Sequence[str]] = tuple

@@ -17,8 +17,6 @@ from api.service.state import Service
 from api.tools.tool import Arguments, Limit, Tool
 from api.tools.words import UNKNOWN, moment, place, share, told
 
-AS_TOLD = "as_told"
-
 
 class HistoryAsked(Arguments, HistoryIn):
     """One instance type, where and when."""

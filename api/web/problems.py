@@ -136,11 +136,13 @@ def _page(request: Request, told: ProblemDocument) -> Response | None:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Let every error of the application end in a problem document."""
+    """Let every error that is told to users end in a problem document.
+
+    A fault of ours does so at the gate, which stands around the application.
+    """
     app.exception_handler(Problem)(_problem)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(Exception)(_fault)
     for kind, _ in STATUS_OF:
         app.exception_handler(kind)(_told)
 
@@ -163,17 +165,6 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
     ]
     named = "; ".join(f"{one.field}: {one.detail}" for one in errors)
     return document(request, HTTPStatus.UNPROCESSABLE_ENTITY, named, errors=errors)
-
-
-def _fault(request: Request, _: Exception) -> Response:
-    """A fault of ours: the server's log has where it happened, the client its request id.
-
-    It is sent outside of all that a request passes, so it names the id itself.
-    """
-    told = "This is a fault of the server: its log tells more under the request's id."
-    request_id = getattr(request.state, "request_id", None)
-    headers = {"x-request-id": request_id} if request_id else {}
-    return document(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, headers=headers)
 
 
 def _told(request: Request, error: Exception) -> Response:
