@@ -40,8 +40,8 @@ class Served:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{place[1]}", trust_env=False)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it logged."""
-        text = self.program.log.read_text(encoding="utf-8")
+        """What it logged; a line that is being written is not there yet."""
+        text = self.program.log.read_text(encoding="utf-8").rpartition("\n")[0]
         return [json.loads(line) for line in text.splitlines()]
 
     def events(self) -> list[str]:
