@@ -15,6 +15,7 @@ from api.security.configured import access_of
 from api.security.gate import Gate
 from api.security.principal import Access
 from api.security.settings import gate_settings
+from api.server.observing import Observing, Seen
 from api.service.state import Service
 from api.tools.bridge import Remote, bridge
 from api.tools.http import PATH, mount_mcp
@@ -69,4 +70,10 @@ def tools_app(service: Service, before: Before, access: Access) -> FastAPI:
     add_problems(app)
     mount_mcp(app, service, before=before)
     app.add_middleware(Gate, access=access, settings=gate_settings(service.settings.environ))
+    app.add_middleware(Observing, seen=_uncounted)
     return app
+
+
+def _uncounted(seen: Seen) -> None:
+    """Nothing: this server has no ``/metrics`` to tell it at."""
+    del seen
