@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from platformdirs import user_data_path
+
+from api.config.alerts import AlertsSection
+from api.config.channels import ChannelSection
+from api.config.jobs import BackupSection, JobsSection, ReportsSection, RetentionSection
 
 WAREHOUSE = "SPOTCAST_WAREHOUSE"
 USD_PER_CNY = "SPOTCAST_USD_PER_CNY"
@@ -47,6 +51,14 @@ class Settings:
     keys: Path
     """Where the API keys' hashes are: SPOTCAST_KEYS, else ``keys.json`` beside the database: who
     may read the one may read the other."""
+
+    jobs: JobsSection = field(default_factory=JobsSection)
+    reports: ReportsSection = field(default_factory=ReportsSection)
+    backup: BackupSection = field(default_factory=BackupSection)
+    retention: RetentionSection = field(default_factory=RetentionSection)
+    alerts: AlertsSection = field(default_factory=AlertsSection)
+    channels: Mapping[str, ChannelSection] = field(default_factory=dict)
+    """By name."""
 
     def at(self, warehouse: Path | None) -> "Settings":
         """These settings for another database, if one is given; its keys are beside it."""

@@ -1,0 +1,1 @@
+"""What a user may set in the configuration file, a section per module."""
