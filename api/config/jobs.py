@@ -1,4 +1,4 @@
-"""Sections ``[jobs]``, ``[reports]``, ``[backup]``, ``[retention]``: what the clock brings about."""
+"""Sections ``[jobs]``, ``[reports]``, ``[backup]``, ``[retention]``: what is done by the clock."""
 
 from api.config.section import Section
 
