@@ -1,4 +1,4 @@
-"""``spotcast config``: the configuration in force, whether a file is right, and one to begin with."""
+"""``spotcast config``: the settings in force, whether a file is right, and one to begin with."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import typer
 from api.config.document import Document, default_path, read_document
 from api.config.expected import safely, toml
 from api.config.page import settings_page
-from api.config.reading import Configured, configured, leaves, row_at, value_at
+from api.config.places import leaves, row_at, value_at
+from api.config.reading import Configured, configured
 from api.config.sample import example
 from api.config.table import SECRETS, Row, rows
 from api.config.watching import warnings

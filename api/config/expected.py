@@ -38,7 +38,11 @@ def _of_schema(schema: Mapping[str, Any]) -> str:
         return " or ".join(_of_schema(one) for one in several if one.get("type") != "null")
     if "const" in schema or "enum" in schema:
         values = schema.get("enum") or [schema["const"]]
-        return f"one of {', '.join(toml(one) for one in values)}" if len(values) > 1 else toml(values[0])
+        return (
+            f"one of {', '.join(toml(one) for one in values)}"
+            if len(values) > 1
+            else toml(values[0])
+        )
     kind = schema.get("type")
     if kind in {"integer", "number"}:
         return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
@@ -103,7 +107,8 @@ def shown(name: str, value: Any) -> str | None:
     text = toml(value)
     if carries_password(text):
         return None
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    plain = "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    return plain if len(plain) <= LONGEST_SHOWN else plain[: LONGEST_SHOWN - 1] + "…"
 
 
 def carries_password(text: str) -> bool:

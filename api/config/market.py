@@ -82,7 +82,8 @@ class CollectSection(Section):
     )
     gcp_subscription: str | None = setting(
         None,
-        about="Pub/Sub subscription with the audit log's preemptions, `projects/PROJECT/subscriptions/NAME`.",
+        about="Pub/Sub subscription with the audit log's preemptions, "
+        "`projects/PROJECT/subscriptions/NAME`.",
         unit="name",
         why="Only `gcp.audit_events` needs it, and is off without.",
         env="SPOTCAST_GCP_SUBSCRIPTION",
@@ -95,7 +96,7 @@ class CollectSection(Section):
         env="SPOTCAST_GCP_ADVICE_VERSION",
     )
     azure_managed_identity: bool = setting(
-        False,  # noqa: FBT003 - the default of a setting has no name
+        False,
         about="Take tokens from the identity of the Azure machine that this runs on.",
         unit="true or false",
         why="Elsewhere nobody answers to it.",

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import click
+from typer.core import TyperGroup
 
-from api.config.reading import Configured, value_at
+from api.config.places import value_at
+from api.config.reading import Configured
 
 GUARD = {
     name: f"guard.{name}"
@@ -50,10 +51,10 @@ CONTEXT = ("kube_context", "SPOTCAST_KUBE_CONTEXT")
 """An option of every command on a cluster, and its variable."""
 
 
-def defaults(command: click.Command, configured: Configured) -> dict[str, Any]:
+def defaults(command: object, configured: Configured) -> dict[str, Any]:
     """What the options of these commands are if they are not given."""
     found: dict[str, Any] = {}
-    if not isinstance(command, click.Group):
+    if not isinstance(command, TyperGroup):
         return found
     for name, one in command.commands.items():
         inner = defaults(one, configured)

@@ -25,8 +25,9 @@ trusted_proxies = ["10.0.0.0/8"]
 ```
 
 - `spotcast config example` writes a file with every setting, its default and the reason.
-- `spotcast config check [FILE]` says what is wrong, with file, line, key and what it should be; what
-  is set and has no effect; and whether the variables, files and folders that it names are there.
+- `spotcast config check [FILE]` says what is wrong, with file, line, key and what it should be;
+  what is set and has no effect; and whether the variables, files and folders that it names are
+  there.
 - `spotcast config show` shows what is in force and where each value comes from.
 
 A list in a variable has commas between its items. A key that is not known is an error. A secret in
@@ -41,8 +42,8 @@ Set by the environment alone, and never shown.
 |---|---|
 """
 FOOTER = """
-Credentials of the clouds are the clouds' own: `docs/providers/` has one page for each. They are read
-when a feed runs and never stored, logged or shown.
+Credentials of the clouds are the clouds' own: `docs/providers/` has one page for each. They are
+read when a feed runs and never stored, logged or shown.
 """
 COLUMNS = "| key | what | unit | default | why | variable |\n|---|---|---|---|---|---|\n"
 

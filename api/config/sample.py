@@ -26,9 +26,7 @@ def _tables() -> Iterator[str]:
     for path, kinds in sections().items():
         for kind in kinds:
             which = kind_of(kind) if len(kinds) > 1 else None
-            mine = [
-                row for row in rows() if row.path[:-1] == path and row.kind in (which, None)
-            ]
+            mine = [row for row in rows() if row.path[:-1] == path and row.kind in (which, None)]
             yield _table(path, kind, mine)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Section(BaseModel):
@@ -25,5 +25,5 @@ def setting(
             there is none, the variable's name is made from section and key.
         bounds: What `pydantic.Field` takes, such as ``ge`` and ``max_length``.
     """
-    told = {"unit": unit, "why": why, "env": env}
+    told: dict[str, JsonValue] = {"unit": unit, "why": why, "env": env}
     return Field(default=default, description=about, json_schema_extra=told, **bounds)

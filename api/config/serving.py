@@ -46,7 +46,7 @@ class ServeSection(Section):
         why="The usual port of a service that is not root's.",
     )
     collect: bool = setting(
-        True,  # noqa: FBT003 - the default of a setting has no name
+        True,
         about="Whether feeds are read by the clock.",
         unit="true or false",
         why="A server without a collector grows stale.",
@@ -58,7 +58,7 @@ class ServeSection(Section):
         why="Nothing is done to a cluster before somebody says so.",
     )
     open_prices: bool = setting(
-        False,  # noqa: FBT003 - the same
+        False,
         about="Whether everybody may read the price server's paths: its clients send no key.",
         unit="true or false",
         why="What a server knows is told to those who show a key.",
@@ -99,15 +99,15 @@ class GuardSection(Section):
         1.0,
         about="What replacing one node costs: overlap and restart.",
         unit="USD",
-        why="About half an hour of a GPU machine; only its ratio to the outage's cost decides.",
-        ge=0,
+        why="Assumed: about an hour of a GPU machine, twice.",
+        gt=0,
     )
     outage_cost: float = setting(
         4.0,
         about="What losing a node costs before another one serves.",
         unit="USD",
-        why="Four times a replacement: a node is replaced from a risk of one in four.",
-        ge=0,
+        why="Assumed: with the cost above, a node is replaced from a risk of 20 %.",
+        gt=0,
     )
     budget: int = setting(
         10,
@@ -117,7 +117,10 @@ class GuardSection(Section):
         ge=1,
     )
     cool_down: Time = setting(
-        "1h", about="No node is handed over again sooner.", unit=TIME, why="A new machine may prove itself."
+        "1h",
+        about="No node is handed over again sooner.",
+        unit=TIME,
+        why="A new machine may prove itself.",
     )
     claims: Literal["auto", "always", "never"] = setting(
         "auto",
@@ -126,7 +129,7 @@ class GuardSection(Section):
         why="auto: on Alibaba Cloud and GCP, where nothing else steers it.",
     )
     without_karpenter: bool = setting(
-        False,  # noqa: FBT003 - the default of a setting has no name
+        False,
         about="Whether nodes are guarded too that Karpenter does not manage.",
         unit="true or false",
         why="Somebody else's machines are not touched unasked.",

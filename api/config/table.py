@@ -89,7 +89,9 @@ def sections() -> dict[tuple[str, ...], tuple[type[Section], ...]]:
 
 
 def _gather(
-    of: type[Section], path: tuple[str, ...], found: dict[tuple[str, ...], tuple[type[Section], ...]]
+    of: type[Section],
+    path: tuple[str, ...],
+    found: dict[tuple[str, ...], tuple[type[Section], ...]],
 ) -> None:
     for name, field in of.model_fields.items():
         kinds, step = _tables(field.annotation)

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from api.config.reading import Configured, channels_named, leaves, value_at
+from api.config.places import channels_named, leaves, value_at
+from api.config.reading import Configured
 from api.config.table import NAME, PREFIX, SECRETS, by_variable, rows
 from api.settings import CONFIG
 
