@@ -142,6 +142,8 @@ def start(
         from api.config.options import defaults  # noqa: PLC0415
 
         context.default_map = defaults(context.command, settings.configured)
+        if context.invoked_subcommand in {"serve", "mcp"}:
+            settings.configured.check_server()
 
 
 def version_command() -> None:

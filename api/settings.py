@@ -94,9 +94,6 @@ def settings_from(environ: Mapping[str, str], configured: "Configured | None" = 
         return _plain(environ)
     try:
         settings = _plain(configured.environ)
-        if configured.configuration.security != type(configured.configuration.security)():
-            # They are read anew by the server; who wrote the file wants to hear of it here.
-            import_module("api.security.settings").check(configured.environ)
     except SettingsError as error:
         raise SettingsError(configured.told(str(error))) from error
     found = configured.configuration

@@ -100,7 +100,9 @@ def _document(named: Path | None) -> Document | None:
 
 def _judged(document: Document | None) -> tuple[Configured, Settings]:
     found = configured(document, os.environ)
-    return found, settings_from(os.environ, found)
+    settings = settings_from(os.environ, found)
+    found.check_server()
+    return found, settings
 
 
 def _rows(found: Configured, settings: Settings) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from api.config.document import ConfigError, Document
 from api.config.judging import Judge
 from api.config.places import Place, is_path, leaves, row_at
 from api.config.table import Row, by_variable, is_list, rows
+from api.settings import SettingsError
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -34,6 +35,20 @@ class Configured:
         if self.document and self.document.has(row.path):
             return self.document.place(row.path)
         return "default"
+
+    def check_server(self) -> None:
+        """Let the server's guarding read what it will read, so that its file hears of faults.
+
+        Raises:
+            SettingsError: a value is not what it should be, or is missing.
+        """
+        # It loads the server's libraries, half a second, which other commands need not pay.
+        from api.security.settings import check  # noqa: PLC0415
+
+        try:
+            check(self.environ)
+        except SettingsError as error:
+            raise SettingsError(self.told(str(error))) from error
 
     def told(self, message: str) -> str:
         """What a variable's reader complains of, in terms of the file if the file says it."""

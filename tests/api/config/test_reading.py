@@ -22,7 +22,9 @@ CLOSED = [row for row in rows() if row.is_closed]
 
 
 def read(text: str, **environ: str) -> Settings:
-    return settings_from(environ, configured(parsed(FILE, text.encode()), environ))
+    found = configured(parsed(FILE, text.encode()), environ)
+    found.check_server()
+    return settings_from(environ, found)
 
 
 def refused(text: str, **environ: str) -> list[str]:
