@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from api.config.document import Document, default_path, read_document
-from api.config.expected import safely, toml
+from api.config.expected import is_secret, safely, toml
 from api.config.page import settings_page
-from api.config.places import leaves, row_at, value_at
+from api.config.places import settings_in, value_at
 from api.config.reading import Configured, configured
 from api.config.sample import example
 from api.config.table import SECRETS, Row, rows
@@ -63,8 +63,7 @@ def check_command(
     said = list(warnings(found))
     for text in said:
         note(f"warning: {text}")
-    said_there = leaves(document.tree) if document else ()
-    count = sum(not isinstance(value, dict) for _, value in said_there)
+    count = len(list(settings_in(document.tree))) if document else 0
     place = document.path if document else "The environment"
     what = f"{count} settings, " if document else ""
     sys.stdout.write(f"{place}: {what}no errors, {len(said)} warnings.\n")
@@ -112,9 +111,8 @@ def _rows(found: Configured, settings: Settings) -> list[dict[str, Any]]:
         for row in rows()
         if row.is_closed
     ]
-    for place, value in leaves(found.document.tree) if found.document else ():
-        row = row_at(place)
-        if row and not row.is_closed and found.document:
+    for place, value, row in settings_in(found.document.tree) if found.document else ():
+        if not row.is_closed and found.document:
             shown.append(_row(row, place, value, found.document.place(place)))
     return shown
 
@@ -143,6 +141,10 @@ def _plain(name: str, value: Any) -> Any:
     """A value as every format can write it."""
     if value is None:
         return "not set"
+    if isinstance(value, dict):
+        return {
+            one: "not shown" if is_secret(one) else _plain(one, it) for one, it in value.items()
+        }
     if isinstance(value, tuple | list):
         return [_plain(name, one) for one in value]
     if hasattr(value, "model_dump"):

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 SECRET_KEY = re.compile(
-    r"(^|_)(secret|token|password|passwd|passphrase|credentials?|(api|routing|access|private|integration)_?key)$"
+    r"(^|_)(secret|token|authorization|password|passwd|passphrase|credentials?|(api|routing|access|private|integration)_?key)$"
 )
 """A key that would hold a secret."""
 NAMES_SECRET = re.compile(r"_(env|file)$")

@@ -16,7 +16,7 @@ from api.config.document import ConfigError, Document
 from api.config.expected import carries_password, expected, is_secret, shown
 from api.config.places import Place, channels_named, fits, is_path, key_text, leaves, row_at
 from api.config.section import Section
-from api.config.table import Row, rows, sections
+from api.config.table import Row, kind_of, rows, sections
 
 ABSENT = object()
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -57,12 +57,12 @@ class Judge:
             found = sorted(self._sentence(one) for one in every if one["loc"] not in inner)
             raise ConfigError("\n".join(dict.fromkeys(text for _, text in found))) from None
         except ValueError as error:
-            raise ConfigError(f"{self._place(())}: a number has too many digits") from error
+            raise ConfigError(f"{self.place(())}: a number has too many digits") from error
 
     def unspeakable(self) -> Iterator[str]:
         """A sentence for each secret in the file, and each text that could be no path or name."""
         for place, value in leaves(self.tree):
-            name, at = str(place[-1]) if place else "", f"{self._place(place)}: {key_text(place)}"
+            name, at = str(place[-1]) if place else "", f"{self.place(place)}: {key_text(place)}"
             if is_secret(name) and row_at(place) is None:
                 yield f"{at}: {NOT_HERE}"
             elif isinstance(value, str) and name.endswith("_env"):
@@ -85,13 +85,17 @@ class Judge:
             if name not in there:
                 known = f"the channels are {', '.join(there)}" if there else "there is none"
                 yield (
-                    f"{self._place(place)}: {key_text(place)}: there is no channel {name!r}; "
+                    f"{self.place(place)}: {key_text(place)}: there is no channel {name!r}; "
                     f"{known}: add [channels.{name}], or take the name out"
                 )
 
-    def _place(self, place: Place) -> str:
+    def place(self, place: Place) -> str:
+        """Who says what stands there: variables, or the file and its line."""
         if variable := self.variables.get(place):
             return variable
+        within = [name for path, name in self.variables.items() if path[: len(place)] == place]
+        if within and not (self.document and self.document.has(place)):
+            return ", ".join(within)
         return self.document.place(place) if self.document else "the environment"
 
     def _sentence(self, error: ErrorDetails) -> tuple[int, str]:
@@ -100,7 +104,7 @@ class Judge:
         row = next((found for n in range(len(place), 0, -1) if (found := row_at(place[:n]))), None)
         where = place[: len(row.path)] if row else place
         line = self.document.line(where) if self.document else None
-        return line or 0, f"{self._place(where)}: {key_text(place)}{self._what(error, place, row)}"
+        return line or 0, f"{self.place(where)}: {key_text(place)}{self._what(error, place, row)}"
 
     def _what(self, error: ErrorDetails, place: Place, row: Row | None) -> str:
         kind, said = error["type"], error["msg"].removeprefix("Value error, ")
@@ -109,7 +113,7 @@ class Judge:
         if kind == "missing":
             return f" is missing; give {expected(row.field) if row else 'it'}"
         if kind.startswith("union_tag"):
-            kinds = str(error.get("ctx", {}).get("expected_tags", "")).replace("'", '"')
+            kinds = ", ".join(f'"{kind_of(one)}"' for one in _tables_at(place))
             return f": give its kind, one of {kinds}"
         name = str(place[len(row.path) - 1] if row else place[-1]) if place else ""
         value = shown(name, error["input"])

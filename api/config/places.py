@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +26,19 @@ def fits(path: Sequence[str], place: Place) -> bool:
         isinstance(at, int) if step == ITEM else step in (NAME, at) and isinstance(at, str)
         for step, at in pairs
     )
+
+
+def settings_in(value: Any, before: Place = ()) -> Iterator[tuple[Place, Any, Row]]:
+    """Every setting of a tree with its place; a table with names of the user's is one."""
+    items: Iterable[tuple[str | int, Any]] = ()
+    if row := row_at(before):
+        yield before, value, row
+    elif isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for step, one in items:
+        yield from settings_in(one, (*before, step))
 
 
 def leaves(value: Any, before: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -50,7 +50,7 @@ def about(section: type[Section]) -> str:
 def _told(row: Row) -> str:
     unit = f" [{row.told('unit')}]" if row.told("unit") else ""
     must = " It must be given." if row.is_required else ""
-    return f"{row.about}{unit} {row.told('why')}{must}".strip()
+    return " ".join(f"{row.about}{unit} {row.told('why')}{must}".split())
 
 
 def _value(row: Row) -> str:

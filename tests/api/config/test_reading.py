@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.config.configuration import Configuration
 from api.config.document import ConfigError, parsed, read_document
 from api.config.expected import toml
+from api.config.judging import Judge
 from api.config.lines import key_lines
 from api.config.places import value_at
 from api.config.reading import configured
@@ -267,3 +268,10 @@ def test_every_key_is_found_on_its_line(parts: list[tuple[str, str]]) -> None:
     found = key_lines(text)
 
     assert {path: found[path] for path in wanted} == wanted
+
+
+def test_what_only_variables_break_together_names_them() -> None:
+    judge = Judge(None, {}, {("serve", "port"): "SPOTCAST_SERVE_PORT"})
+
+    assert judge.place(("serve",)) == "SPOTCAST_SERVE_PORT"
+    assert judge.place(("guard",)) == "the environment"
