@@ -5,6 +5,8 @@ from typing import Literal
 
 from api.config.section import Section, setting
 
+ProviderName = Literal["alibaba", "aws", "azure", "gcp", "kubernetes", "public"]
+
 
 class WarehouseSection(Section):
     """``[warehouse]``: where the database is."""
@@ -53,7 +55,7 @@ class CollectSection(Section):
         why="If not given, each provider's default regions and feeds.",
         env="SPOTCAST_WATCHLIST",
     )
-    providers: tuple[str, ...] = setting(
+    providers: tuple[ProviderName, ...] = setting(
         (),
         about="Clouds to read, or `public` for all feeds without an account; as `--provider`.",
         unit="list of names",

@@ -2,10 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
+from api.config.market import ProviderName
 from api.config.page import settings_page
 from api.config.table import PREFIX, SECRETS, by_variable, rows
 from api.settings import CONFIG, SECTIONS
+from collector.provider import providers
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "settings.md"
@@ -25,6 +28,10 @@ def test_every_setting_is_explained() -> None:
     unexplained = [row.key for row in rows() if not row.about]
 
     assert unexplained == []
+
+
+def test_the_clouds_of_the_file_are_those_that_can_be_read() -> None:
+    assert set(get_args(ProviderName)) == set(providers())
 
 
 def test_no_two_settings_have_one_variable() -> None:
