@@ -69,6 +69,7 @@ COMMANDS = {
     "report": "report.report_app",
     "keys": "keys.keys_app",
     "db": "db.db_app",
+    "jobs": "jobs.jobs_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is

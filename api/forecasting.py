@@ -8,6 +8,7 @@ import polars as pl
 
 from advisor import DEFINITIONS, published_hazards
 from advisor.risk.artifact import Card, load_model, prior_model
+from advisor.risk.bands import PUBLISHED_BAND
 from advisor.risk.fleet import watched_fleet
 from advisor.risk.hazard import RiskModel
 from advisor.risk.live import Learned, MarketForecast, forecast_market
@@ -33,8 +34,6 @@ from warehouse.store import Warehouse
 
 HORIZONS = 4
 
-BAND = "published_band"
-"""What a forecast is made from of which nothing else is known."""
 
 RETRAINED = "risk-model.json"
 """The model that the job `retrain` adopted, beside the database."""
@@ -110,9 +109,7 @@ def made_forecast(
     return Made(market, _known(pools, market), unexposed, judge)
 
 
-def store_forecast(
-    store: Warehouse, made: Made, *, bands_once_in: timedelta | None = None
-) -> int:
+def store_forecast(store: Warehouse, made: Made, *, bands_once_in: timedelta | None = None) -> int:
     """Store what was forecast; how many rows are new.
 
     With ``bands_once_in``, a forecast that rests on a published band alone is left out if one of
@@ -123,7 +120,9 @@ def store_forecast(
     with store.transaction():
         if bands_once_in and not frame.is_empty():
             lately = frame["issued_at"].max() - bands_once_in
-            known = pools_without_gpu(store, since=lately).with_columns(made_from=pl.lit(BAND))
+            known = pools_without_gpu(store, since=lately).with_columns(
+                made_from=pl.lit(PUBLISHED_BAND)
+            )
             frame = frame.join(known, on=known.columns, how="anti")
         return append_forecasts(store, frame)
 

@@ -1,4 +1,4 @@
-"""The jobs about risk: forecast, verify, retrain."""
+"""The jobs about risk and advice: forecast, verify, retrain, advise."""
 
 from datetime import timedelta
 from importlib.metadata import version
@@ -7,12 +7,16 @@ import numpy as np
 
 from advisor.risk.artifact import card_of, save_model
 from advisor.risk.traces import Traces
+from api.advising import advice_of, standings
 from api.forecasting import made_forecast, model_in_use, retrained_model, store_forecast
 from api.job_process import in_process
 from api.job_work import Detail, Work
+from api.reports.market.asked import Asked, span_of
+from api.reports.market.document import Period
 from api.retraining import Retrained, retrained
 from api.rows.verification import alarm_row, score_row
 from api.skill import SEED, recent_outcomes, scores_of
+from warehouse.advice import store_advice
 from warehouse.features import lifetimes_until, ticks_until
 from warehouse.forecasts import forecast_counts
 
@@ -53,6 +57,17 @@ def verify_job(work: Work) -> Detail:
         "scores": [score_row(one, is_nested=False) for one in found.scores],
         "alarms": [alarm_row(one) for one in found.alarms],
     }
+
+
+def advise_job(work: Work) -> Detail:
+    """Store which pools would be taken now, so that reports can judge it by what comes after."""
+    now, settings = work.clock(), work.settings
+    with work.reading() as warehouse:
+        market = Asked(warehouse, settings, span_of(Period.DAILY, now)).market_at(now)
+        found = list(standings(warehouse, market, settings.usd_per_unit, now))
+    with work.writing() as warehouse, warehouse.transaction():
+        new = store_advice(warehouse, [advice_of(one, now) for one in found])
+    return {"issued_at": now, "gpus": [one.gpu for one in found], "new": new}
 
 
 def retrain_job(work: Work) -> Detail:

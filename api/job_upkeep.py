@@ -25,9 +25,7 @@ def backup_job(work: Work) -> Detail:
     """Copy the database into a new folder; others go on writing."""
     settings = work.settings
     with work.reading() as warehouse:
-        made = back_up(
-            warehouse, backups_in(settings), work.clock(), keep=settings.backup.keep
-        )
+        made = back_up(warehouse, backups_in(settings), work.clock(), keep=settings.backup.keep)
     told = made.manifest
     return {
         "folder": str(made.folder),

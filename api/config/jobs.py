@@ -49,6 +49,12 @@ class JobsSection(Section):
         unit=CRON,
         why="The model learns from 45 days: a day more or less changes little.",
     )
+    advise: Cron = setting(
+        "3 0 * * *",
+        about="When it is stored which pools would be taken.",
+        unit=CRON,
+        why="Reports judge the advice of each day, from its beginning.",
+    )
     backup: Cron = setting(
         "43 1 * * *",
         about="When the database is copied.",

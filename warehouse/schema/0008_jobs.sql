@@ -12,7 +12,7 @@ create table job_run (
 );
 comment on table job_run is 'Each attempt to do a job: by the clock of `spotcast serve`, or by `spotcast jobs run`.';
 comment on column job_run.run_id is 'Identifier.';
-comment on column job_run.job is 'The job: forecast, verify, retrain, compact, backup, retain, report_daily, report_weekly.';
+comment on column job_run.job is 'Name of the job, as in docs/jobs.md.';
 comment on column job_run.due_at is 'The date of its schedule that the run is for (UTC); of a run by hand, when it was asked for. Dates that were missed before it are covered by it.';
 comment on column job_run.started_at is 'When it began (UTC).';
 comment on column job_run.finished_at is 'When it ended, or was found to have been killed (UTC).';
