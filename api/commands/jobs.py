@@ -60,7 +60,7 @@ def jobs_command(
     planned = [
         row
         for row in feed_rows(known, watchlist_of(settings, None, known), settings, feeds, now)
-        if row["next_run"] is not None
+        if row["next_run_at"] is not None
     ]
     rows = [_collect(planned), *job_rows(JOBS, settings, runs, standings, now)]
     write(output, COLUMNS, rows, name="jobs", about={"as_of": now})
@@ -75,11 +75,11 @@ def _collect(planned: list[dict[str, object]]) -> dict[str, object]:
         "schedule": f"{len(planned)} feeds, each its own",
         "state": f"{late} late" if late else "ok",
         "last_good_at": None,
-        "last_good": None,
+        "last_good": "see feeds",
         "failures": sum(bool(one["failures"]) for one in planned),
         "next_at": None,
         "next_run": "see feeds",
-        "error": None,
+        "error": "",
         "detail": None,
     }
 

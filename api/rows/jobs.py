@@ -48,11 +48,11 @@ def _row(
         "schedule": schedule,
         "state": run["outcome"] if run else NEVER_RUN,
         "last_good_at": good,
-        "last_good": age_text(now - good) if good else None,
+        "last_good": f"{age_text(now - good)} ago" if good else "never",
         "failures": run["failures"] if run else 0,
         "next_at": attempt.at if attempt else None,
         "next_run": _until(attempt.at if attempt else None, now),
-        "error": run["error"] if run else None,
+        "error": (run["error"] or "") if run else "",
         "detail": json.loads(detail) if detail else None,
     }
 
