@@ -44,6 +44,7 @@ class Made:
     """A forecast, with what is to be said of it."""
 
     market: MarketForecast
+    issued_at: datetime
     pools: int
     """Known pools, with those of which nothing can be forecast."""
     unexposed: int
@@ -106,7 +107,7 @@ def made_forecast(
         learned=learned,
     )
     unexposed = interruptions_without_exposure(store, now, provider=provider)
-    return Made(market, _known(pools, market), unexposed, judge)
+    return Made(market, now, _known(pools, market), unexposed, judge)
 
 
 def store_forecast(store: Warehouse, made: Made, *, bands_once_in: timedelta | None = None) -> int:

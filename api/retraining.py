@@ -27,6 +27,11 @@ HELD_OUT_DAYS = 14
 """Enough days for an interval (`LEAST_BLOCKS` is 7), and a month of the 45 days is left to learn
 from."""
 
+LEAST_GAIN = 0.01
+"""Share of the log loss by which a model must be better for certain. A smaller gain can be certain
+and worth nothing (0.3 % against a model that had seen the days held out), and the corrections that
+the outcomes of a model's own forecasts give begin anew with another model."""
+
 TOO_LITTLE = "too little was observed to tell which is better"
 
 
@@ -35,8 +40,8 @@ class Retrained:
     """What came of it.
 
     ``model`` and ``samples`` are None if the model in use stays. ``compared``: one object per kind
-    of evidence with rows, losses, days and the difference of the log loss (candidate less the one
-    in use; below 0 the candidate is better) with its 95 % interval, null with too little evidence.
+    of evidence with rows, losses, days, the log loss of the model in use and the difference to it
+    (below 0 the candidate is better) with its 95 % interval, null with too little evidence.
     """
 
     reason: str
@@ -62,8 +67,8 @@ def retrained(traces: Traces, current: RiskModel, rng: np.random.Generator) -> R
     known = [one for one in compared if one["difference_high"] is not None]
     if any(one["difference_low"] > 0 for one in known):
         return Retrained("the model in use is better", compared)
-    if not any(one["difference_high"] < 0 for one in known):
-        return Retrained("neither is better for certain", compared)
+    if not any(one["difference_high"] < -LEAST_GAIN * one["log_loss_in_use"] for one in known):
+        return Retrained("the new model is not better for certain", compared)
     return Retrained("the new model is better", compared, fit(rows), rows)
 
 
@@ -84,7 +89,8 @@ def _losses(model: RiskModel, rows: Samples) -> Floats:
     known = ~np.isnan(rows.label)
     total = np.where(known, loss, 0.0).sum(axis=0)
     count = known.sum(axis=0)
-    return np.divide(total, count, out=np.full(rows.rows, np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(rows.rows, np.nan), where=count > 0)
+    return mean
 
 
 def _compared(
@@ -98,6 +104,7 @@ def _compared(
         "rows": int(chosen.sum()),
         "losses": int(np.nansum(rows.dropped_next[chosen])),
         "days": int(np.unique(day).size),
+        "log_loss_in_use": float(old[chosen].mean()) if chosen.any() else None,
         "difference": None,
         "difference_low": None,
         "difference_high": None,

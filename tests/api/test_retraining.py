@@ -45,7 +45,7 @@ def test_what_is_better_on_the_days_held_out_is_adopted_and_then_stays(
     assert compared["difference_high"] < 0
     again = retrained(Traces(ticks), first.model, np.random.default_rng(1))
     assert again.model is None
-    assert again.reason in {"neither is better for certain", "the model in use is better"}
+    assert again.reason == "the new model is not better for certain"
     settings = settings_from({"SPOTCAST_WAREHOUSE": str(tmp_path / "spotcast.duckdb")})
     assert model_in_use(settings)[1] == prior_model()[1]
     path = retrained_model(settings)

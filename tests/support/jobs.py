@@ -4,9 +4,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any, cast
 
+import numpy as np
 from apscheduler.schedulers.base import BaseScheduler
 
 from api.errors import NoAnswerError
@@ -14,6 +14,9 @@ from api.job_work import Detail, Job, Work
 from api.jobs_running import JobDesk
 from api.settings import Settings, settings_from
 from warehouse.store import Warehouse
+
+MINUTES = [*[0] * 12, *[1] * 12, *[20] * 5, 300]
+"""What runs take; the longest is longer than the time between two dates of some."""
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -66,7 +69,7 @@ class World:
     """A database, a clock, and what happened."""
 
     warehouse: Warehouse
-    random: Random
+    random: np.random.Generator
     settings: Settings
     jobs: Sequence[Job]
     now: datetime = START
@@ -128,7 +131,7 @@ class World:
         self.now = until
 
     def _time_away(self) -> timedelta:
-        return timedelta(minutes=self.random.choice([0, 1, 30, 240, 3000]))
+        return timedelta(minutes=int(self.random.choice([0, 1, 30, 240, 1500])))
 
     def _work_of(self, job: Job) -> Callable[[Work], Detail]:
         def work(given: Work) -> Detail:
@@ -137,7 +140,7 @@ class World:
             self.running.add(job.name)
             began = self.now
             try:
-                minutes = self.random.choice([0, 0, 0, 1, 1, 2, 20, 300])
+                minutes = int(self.random.choice(MINUTES))
                 self.step()
                 self.dates.run_until(self.now + timedelta(minutes=minutes))
                 self.step()
