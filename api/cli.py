@@ -71,6 +71,7 @@ COMMANDS = {
     "config": "config.config_app",
     "keys": "keys.keys_app",
     "db": "db.db_app",
+    "jobs": "jobs.jobs_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is

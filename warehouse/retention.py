@@ -174,6 +174,16 @@ OUTDATED = {
                 group by feed, scope, outcome
             )
     """,
+    "job_run": """
+        delete from job_run
+        where started_at < $end
+            and outcome <> 'running'
+            and run_id not in (
+                select arg_max(run_id, started_at)
+                from job_run
+                group by job, outcome
+            )
+    """,
     "retention_run": """
         delete from retention_run
         where done_at < $end
@@ -184,7 +194,7 @@ OUTDATED = {
             )
     """,
 }
-"""What goes for good. Of forecasts the newest of each pool and horizon stays, of feed runs the
+"""What goes for good. Of forecasts the newest of each pool and horizon stays, of runs the
 newest of each outcome: what came last is asked for however old it is."""
 
 NOTE = """
@@ -223,7 +233,7 @@ class Terms:
     """Hand-overs and what was done to the cluster for them: the usual five years of an audit."""
 
     runs: timedelta = timedelta(days=365)
-    """Feed runs, and these notes of what was taken out."""
+    """Runs of feeds and jobs, and these notes of what was taken out."""
 
     def __post_init__(self) -> None:
         if self.raw < MEMORY:
@@ -251,6 +261,7 @@ class Terms:
             "replacement": self.decisions,
             "replacement_action": self.decisions,
             "feed_run": self.runs,
+            "job_run": self.runs,
             "retention_run": self.runs,
         }.get(table, self.outcomes)
 
