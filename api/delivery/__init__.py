@@ -1,0 +1,1 @@
+"""Delivery: what is told, to which channels, and what came of it."""
