@@ -8,7 +8,7 @@ import typer
 from api.delivery.checking import sample, troubles
 from api.delivery.errors import DeliveryError
 from api.delivery.notice import addressed
-from api.delivery.sending import Sender, Sent, deliver, parcel_of
+from api.delivery.sending import Outcome, Sender, Sent, deliver, parcel_of
 from api.errors import EXIT_FAILED, UsageError
 from api.options import Output
 from api.options import Warehouse as WarehouseOption
@@ -131,8 +131,8 @@ def _again(store: Warehouse, message_id: str) -> None:
 
 def _told(sent: Sent) -> None:
     note(
-        f"{sent.accepted} accepted, {sent.failed} to be tried again, {sent.given_up} given up, "
-        f"{sent.left} left for the next time."
+        f"{sent[Outcome.ACCEPTED]} accepted, {sent[Outcome.FAILED]} to be tried again, "
+        f"{sent[Outcome.GIVEN_UP]} given up, {sent[Outcome.LEFT]} left for the next time."
     )
-    if sent.failed or sent.given_up:
+    if sent[Outcome.FAILED] or sent[Outcome.GIVEN_UP]:
         raise typer.Exit(EXIT_FAILED)

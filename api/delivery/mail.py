@@ -1,7 +1,6 @@
 """The channel ``smtp``: smtplib, hidden here."""
 
 import smtplib
-import ssl
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
@@ -12,6 +11,7 @@ from api.delivery.errors import DeliveryError
 from api.delivery.parcel import Parcel
 from api.delivery.secrets import secret_of
 from api.delivery.templates import filled, page
+from api.delivery.trust import trusted
 
 PERMANENT = 500
 """From this reply on the server asks not to try the same again (RFC 5321, 4.2.1)."""
@@ -48,16 +48,15 @@ def put(channel: SmtpChannel, parcel: Parcel) -> None:
 @contextmanager
 def _server(channel: SmtpChannel) -> Generator[smtplib.SMTP]:
     """A conversation. How it ends is no matter: what was accepted before stays accepted."""
-    trusted = ssl.create_default_context()
     if channel.security is Security.TLS:
         server: smtplib.SMTP = smtplib.SMTP_SSL(
-            channel.host, channel.port, timeout=channel.timeout_seconds, context=trusted
+            channel.host, channel.port, timeout=channel.timeout_seconds, context=trusted()
         )
     else:
         server = smtplib.SMTP(channel.host, channel.port, timeout=channel.timeout_seconds)
     try:
         if channel.security is Security.STARTTLS:
-            server.starttls(context=trusted)
+            server.starttls(context=trusted())
         yield server
     finally:
         with suppress(smtplib.SMTPException, OSError):

@@ -16,6 +16,7 @@ from api.delivery.errors import DeliveryError
 from api.delivery.parcel import Parcel
 from api.delivery.secrets import secret_of
 from api.delivery.templates import facts_of, filled
+from api.delivery.trust import trusted
 from api.security.redaction import redacted
 
 SIGNATURE = "spotcast-signature"
@@ -160,7 +161,9 @@ def _post(channel: ChannelSection, asked: Request, parcel: Parcel) -> None:
     }
     try:
         with (
-            httpx.Client(timeout=channel.timeout_seconds, follow_redirects=False) as client,
+            httpx.Client(
+                verify=trusted(), timeout=channel.timeout_seconds, follow_redirects=False
+            ) as client,
             client.stream("POST", asked.url, content=asked.body, headers=headers) as answer,
         ):
             if answer.is_success:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
@@ -60,16 +61,19 @@ PUT: Mapping[type[ChannelSection], Callable[[Any, Parcel], None]] = {
 Lease = Callable[[], AbstractContextManager[Warehouse]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of one round."""
+class Outcome(StrEnum):
+    """What came of a message in one round."""
 
-    accepted: int = 0
-    failed: int = 0
+    ACCEPTED = "accepted"
+    FAILED = "failed"
     """To be tried again."""
-    given_up: int = 0
-    left: int = 0
-    """Not tried, as their channel had failed in this round."""
+    GIVEN_UP = "given_up"
+    LEFT = "left"
+    """Not tried, as its channel had failed in this round, or the process ends."""
+
+
+Sent = Mapping[Outcome, int]
+"""How many messages of a round came to what; every outcome is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +94,17 @@ class Sender:
         """
         with self.lease() as warehouse:
             due = due_messages(warehouse, self.clock(), MOST)
-        counts = dict.fromkeys(("accepted", "failed", "given_up", "left"), 0)
+        sent = dict.fromkeys(Outcome, 0)
         failed: set[str] = set()
         for one in due:
-            if one.channel in failed or self.is_stopping():
-                counts["left"] += 1
-                continue
-            came = self._tried(one)
-            counts[came] += 1
-            if came == "failed":
+            is_left = one.channel in failed or self.is_stopping()
+            came = Outcome.LEFT if is_left else self._tried(one)
+            sent[came] += 1
+            if came is Outcome.FAILED:
                 failed.add(one.channel)
-        return Sent(**counts)
+        return sent
 
-    def _tried(self, one: Waiting) -> str:
+    def _tried(self, one: Waiting) -> Outcome:
         now = self.clock()
         later = now + pause(one.message_id, one.attempts)
         with self.lease() as warehouse, warehouse.transaction():
@@ -113,21 +115,21 @@ class Sender:
             return self._failed(one, error)
         with self.lease() as warehouse, warehouse.transaction():
             note_accepted(warehouse, one.message_id, self.clock())
-        self._tell(one, "accepted", None)
-        return "accepted"
+        self._tell(one, Outcome.ACCEPTED, None)
+        return Outcome.ACCEPTED
 
-    def _failed(self, one: Waiting, error: DeliveryError) -> str:
+    def _failed(self, one: Waiting, error: DeliveryError) -> Outcome:
         now, reason = self.clock(), str(error)
         channel = self.channels.get(one.channel)
         hours = (channel or ChannelSection()).give_up_after_hours
         with self.lease() as warehouse, warehouse.transaction():
             if error.is_final or now - one.created_at >= timedelta(hours=hours):
                 give_up(warehouse, one.message_id, reason, now)
-                came = "given_up"
+                came = Outcome.GIVEN_UP
             else:
                 later = now + max(pause(one.message_id, one.attempts), error.wait or timedelta())
                 note_failed(warehouse, one.message_id, reason, later)
-                came = "failed"
+                came = Outcome.FAILED
         self._tell(one, came, reason)
         return came
 
@@ -138,12 +140,12 @@ class Sender:
         return found
 
     @staticmethod
-    def _tell(one: Waiting, came: str, reason: str | None) -> None:
+    def _tell(one: Waiting, came: Outcome, reason: str | None) -> None:
         told = {
             "message": one.message_id,
             "channel": one.channel,
             "attempt": one.attempts + 1,
-            "outcome": came,
+            "outcome": came.value,
             "reason": reason,
         }
         LOG.log(logging.WARNING if reason else logging.INFO, "message", extra={"told": told})

@@ -5,7 +5,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    select_autoescape,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from api.delivery.errors import DeliveryError
@@ -59,7 +65,7 @@ def _own() -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
         loader=PackageLoader("api.delivery", "forms"),
         undefined=StrictUndefined,
-        autoescape=lambda name: bool(name and name.endswith(".html")),
+        autoescape=select_autoescape(("html",)),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
