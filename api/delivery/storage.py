@@ -11,6 +11,7 @@ NEEDS = "boto3 is not installed: pip install 'spotcast[aws]'"
 
 MEDIA_TYPES = {".json": "application/json", ".html": "text/html", ".md": "text/markdown"}
 PLAIN = "text/plain"
+CHARSET = "; charset=utf-8"
 
 
 def put(channel: ObjectStorageChannel, parcel: Parcel) -> None:
@@ -65,4 +66,5 @@ def _client(channel: ObjectStorageChannel) -> Any:
 
 
 def _media_type(name: str) -> str:
-    return next((kind for end, kind in MEDIA_TYPES.items() if name.endswith(end)), PLAIN)
+    found = next((kind for end, kind in MEDIA_TYPES.items() if name.endswith(end)), PLAIN)
+    return found + CHARSET if found.startswith("text/") else found

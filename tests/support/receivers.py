@@ -1,7 +1,9 @@
 """Receivers of messages on loopback that fail as a test says: a mail server and a webhook."""
 
 import json
+import ssl
 import threading
+from asyncio import WriteTransport
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +81,7 @@ class _Mailbox:
         if fault in {Fault.CUT, Fault.LOST}:
             if fault is Fault.CUT:
                 self._received.mails.append(mail)
-            assert server.transport is not None
+            assert isinstance(server.transport, WriteTransport)
             server.transport.abort()
             return "250 nobody hears this"
         replies = {Fault.BUSY: "421 busy", Fault.LATER: "451 later", Fault.BROKEN: "452 no room"}
@@ -90,10 +92,14 @@ class _Mailbox:
 
 
 @contextmanager
-def mail_server(behave: Behave = willing) -> Generator[Received]:
-    """A real mail server."""
+def mail_server(
+    behave: Behave = willing, *, context: ssl.SSLContext | None = None
+) -> Generator[Received]:
+    """A real mail server; with ``context`` one that speaks TLS from the first byte."""
     received = Received(free_port())
-    server = Controller(_Mailbox(received, behave), hostname=LOOPBACK, port=received.port)
+    server = Controller(
+        _Mailbox(received, behave), hostname=LOOPBACK, port=received.port, ssl_context=context
+    )
     server.start()
     try:
         yield received

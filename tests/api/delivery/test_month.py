@@ -34,6 +34,7 @@ class Clock:
         self.now = START
 
     def __call__(self) -> datetime:
+        """The time."""
         return self.now
 
 
@@ -88,6 +89,7 @@ class Desk:
 
     @contextmanager
     def lease(self) -> Generator[Warehouse]:
+        """The database, if the process lives; it may die before and after."""
         self._perhaps_die()
         yield self.warehouse
         self._perhaps_die()
@@ -111,7 +113,7 @@ def test_a_month_of_reports_is_accepted_once_by_receivers_that_fail_half_of_the_
     def behave(message_id: str) -> Fault | None:
         if message_id in ended:
             after_the_end.append(message_id)
-        fault = chance.choice([None, *[None] * 4, *Fault])
+        fault: Fault | None = chance.choice([*[None] * 5, *Fault])
         faults[fault] += 1
         doubtful[message_id] += fault is Fault.CUT
         return fault
