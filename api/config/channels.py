@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from api.config.section import Section, setting
 
 NO_DEFAULT = "only you know it"
+KEY = "none: as boto3 finds it: environment, profile, role of the machine"
 EITHER = "name one of the two; which one depends on how your platform hands out secrets"
 
 
@@ -215,10 +216,7 @@ class WebhookChannel(ChannelSection):
 
 
 class ObjectStorageChannel(ChannelSection):
-    """A bucket that speaks S3: of AWS, or of another cloud by its endpoint.
-
-    Credentials are found as boto3 finds them: environment, profile, role of the machine.
-    """
+    """A bucket that speaks S3: of AWS, or of another cloud by its endpoint."""
 
     kind: Literal["object_storage"]
     bucket: str = setting(about="The bucket.", unit="", why=NO_DEFAULT, min_length=3)
@@ -239,6 +237,33 @@ class ObjectStorageChannel(ChannelSection):
         unit="address",
         why="none: AWS",
     )
+    addressing: Literal["auto", "path", "virtual"] = setting(
+        "auto",
+        about="Whether the bucket stands in the path of an address or in the name of the host.",
+        unit="",
+        why="as boto3 decides; Alibaba Cloud's OSS takes virtual only",
+    )
+    access_key_id_env: str | None = setting(
+        None, about="Environment variable with the id of an access key.", unit="variable", why=KEY
+    )
+    access_key_id_file: Path | None = setting(
+        None, about="File with the id of an access key.", unit="path", why=KEY
+    )
+    secret_access_key_env: str | None = setting(
+        None, about="Environment variable with the access key.", unit="variable", why=KEY
+    )
+    secret_access_key_file: Path | None = setting(
+        None, about="File with the access key.", unit="path", why=KEY
+    )
+
+    @model_validator(mode="after")
+    def _key_is_whole(self) -> Self:
+        _only_one(self.access_key_id_env, self.access_key_id_file, "access_key_id")
+        _only_one(self.secret_access_key_env, self.secret_access_key_file, "secret_access_key")
+        has_id = self.access_key_id_env or self.access_key_id_file
+        if bool(has_id) != bool(self.secret_access_key_env or self.secret_access_key_file):
+            raise ValueError("give both parts of the key, access_key_id and secret_access_key")
+        return self
 
 
 Channel = Annotated[

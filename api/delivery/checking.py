@@ -22,7 +22,7 @@ from api.delivery.posting import slack_body, webhook_body
 from api.delivery.secrets import secret_of
 from api.delivery.storage import NEEDS
 
-SECRETS = ("password", "url", "secret", "token")
+SECRETS = ("password", "url", "secret", "token", "access_key_id", "secret_access_key")
 
 
 def sample(channel: str, now: datetime) -> Notice:

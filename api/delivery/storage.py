@@ -6,6 +6,7 @@ from typing import Any
 from api.config.channels import ObjectStorageChannel
 from api.delivery.errors import DeliveryError
 from api.delivery.parcel import Parcel, files_of
+from api.delivery.secrets import secret_of
 
 NEEDS = "boto3 is not installed: pip install 'spotcast[aws]'"
 
@@ -29,7 +30,7 @@ def put(channel: ObjectStorageChannel, parcel: Parcel) -> None:
     home = f"{channel.prefix}{parcel.notice.kind}/{parcel.name}"
     files = files_of(parcel)
     try:
-        client = _client(channel)
+        client = _client(channel, parcel)
         for name in sorted(files, key=lambda one: one == "notice.json"):
             client.put_object(
                 Bucket=channel.bucket,
@@ -45,7 +46,7 @@ def put(channel: ObjectStorageChannel, parcel: Parcel) -> None:
         raise DeliveryError(f"bucket {channel.bucket}: {error}") from None
 
 
-def _client(channel: ObjectStorageChannel) -> Any:
+def _client(channel: ObjectStorageChannel, parcel: Parcel) -> Any:
     import boto3  # noqa: PLC0415 - an extra
     from botocore.config import Config  # noqa: PLC0415 - the same
 
@@ -53,9 +54,12 @@ def _client(channel: ObjectStorageChannel) -> Any:
         "s3",
         region_name=channel.region,
         endpoint_url=channel.endpoint,
+        aws_access_key_id=secret_of(channel, "access_key_id", parcel.environ),
+        aws_secret_access_key=secret_of(channel, "secret_access_key", parcel.environ),
         config=Config(
             connect_timeout=channel.timeout_seconds,
             read_timeout=channel.timeout_seconds,
+            s3={"addressing_style": channel.addressing},
             # The outbox tries again, with dates that outlive the process.
             retries={"total_max_attempts": 1},
             # Checksums that other clouds' S3 do not know are sent only where they are asked for.

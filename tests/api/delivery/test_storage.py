@@ -1,7 +1,7 @@
 """Object storage, through moto's S3."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,21 +30,24 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An empty bucket, and credentials where boto3 looks for them."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket="reports")
-    return client
+    yield client
+    for one in client.list_objects_v2(Bucket="reports").get("Contents", ()):
+        client.delete_object(Bucket="reports", Key=one["Key"])
+    client.delete_bucket(Bucket="reports")
 
 
-def parcel() -> Parcel:
+def parcel(environ: Mapping[str, str] | None = None) -> Parcel:
     """A report with a page."""
     page = Attachment(name="weekly.html", media_type="text/html", text="<p>π</p>")
     told = Notice(kind="report", key="w", title="Week", text="Prices.", at=NOW, attachments=(page,))
-    return Parcel("0123456789abcdef" * 2, "", told, NOW, {})
+    return Parcel("0123456789abcdef" * 2, "", told, NOW, environ or {})
 
 
 def channel(endpoint: str, name: str = "reports") -> ObjectStorageChannel:
@@ -82,6 +85,22 @@ def test_a_bucket_that_is_not_there_is_told_and_tried_again(endpoint: str) -> No
 def test_a_storage_that_cannot_be_reached_is_told() -> None:
     with pytest.raises(DeliveryError, match="Could not connect"):
         deliver(channel(f"http://127.0.0.1:{free_port()}"), parcel())
+
+
+def test_the_key_of_another_cloud_is_taken_from_where_the_configuration_says(
+    endpoint: str, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    told = channel(endpoint).model_copy(
+        update={"access_key_id_env": "ID", "secret_access_key_env": "KEY", "region": "us-east-1"}
+    )
+
+    with pytest.raises(DeliveryError, match="KEY is not set"):
+        deliver(told, parcel({"ID": "id"}))
+    deliver(told, parcel({"ID": "id", "KEY": "key"}))
+
+    assert bucket.list_objects_v2(Bucket="reports")["KeyCount"] == 2
 
 
 def test_without_credentials_nothing_is_tried(endpoint: str) -> None:
