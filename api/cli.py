@@ -69,6 +69,7 @@ COMMANDS = {
     "mcp": "mcp.mcp_command",
     "report": "report.report_app",
     "config": "config.config_app",
+    "deliver": "deliver.deliver_command",
     "keys": "keys.keys_app",
     "db": "db.db_app",
     "jobs": "jobs.jobs_app",

@@ -184,6 +184,7 @@ OUTDATED = {
                 group by job, outcome
             )
     """,
+    "message": "delete from message where ended_at < $end",
     "retention_run": """
         delete from retention_run
         where done_at < $end
@@ -233,7 +234,7 @@ class Terms:
     """Hand-overs and what was done to the cluster for them: the usual five years of an audit."""
 
     runs: timedelta = timedelta(days=365)
-    """Runs of feeds and jobs, and these notes of what was taken out."""
+    """Runs of feeds and jobs, messages that are over, and these notes of what was taken out."""
 
     def __post_init__(self) -> None:
         if self.raw < MEMORY:
@@ -263,6 +264,7 @@ class Terms:
             "feed_run": self.runs,
             "job_run": self.runs,
             "retention_run": self.runs,
+            "message": self.runs,
         }.get(table, self.outcomes)
 
 
