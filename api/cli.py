@@ -67,6 +67,7 @@ COMMANDS = {
     "verify": "verify.verify_command",
     "mcp": "mcp.mcp_command",
     "report": "report.report_app",
+    "alerts": "alerts.alerts_app",
     "keys": "keys.keys_app",
     "db": "db.db_app",
     "schema": "schema.schema_command",

@@ -1,0 +1,1 @@
+"""What is told to people: notices, and how they are delivered."""
