@@ -1,1 +1,1 @@
-"""What is told to people: notices, and how they are delivered."""
+"""Delivery: what is told, to which channels, and what came of it."""
