@@ -55,6 +55,8 @@ RISK_FORECAST = Table(
     "risk_forecast", (*POOL, "issued_at", "horizon_seconds", "model_version"), clock="issued_at"
 )
 
+ADVICE = Table("advice", ("advice_id", "issued_at"), clock="issued_at")
+
 TABLES = {
     table.name: table
     for table in (
@@ -70,6 +72,7 @@ TABLES = {
         AVAILABILITY_SPELL,
         START_DURATION,
         RISK_FORECAST,
+        ADVICE,
     )
 }
 

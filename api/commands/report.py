@@ -116,7 +116,8 @@ def _report(
     from api.reports.market.build import build  # noqa: PLC0415 - as above
 
     settings: Settings = context.obj
-    span = span_of(period, at or utc_now())
+    now = utc_now()
+    span = span_of(period, at or now, now=now)
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
         document = build(store, settings, span)
     written = write_report(document, folder, tuple(dict.fromkeys(forms or Form)))

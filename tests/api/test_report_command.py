@@ -73,3 +73,13 @@ def test_a_missing_report_is_said_to_be_missing(run: Run, tmp_path: Path) -> Non
 
     assert ended.code == 2
     assert "a.json: cannot be read" in ended.err
+
+
+def test_a_report_on_days_to_come_is_refused(run: Run, tmp_path: Path, warehouse: str) -> None:
+    ended = run(
+        "report", "daily", "--at", "2199-01-02", "-o", str(tmp_path), "--warehouse", warehouse
+    )
+
+    assert ended.code == 2
+    assert "--at 2199-01-02T00:00: that is to come" in ended.err
+    assert not list(tmp_path.iterdir())

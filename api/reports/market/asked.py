@@ -47,12 +47,15 @@ class Span:
         return [self.start + timedelta(days=day) for day in range((self.end - self.start).days)]
 
 
-def span_of(period: Period, at: datetime) -> Span:
+def span_of(period: Period, at: datetime, *, now: datetime | None = None) -> Span:
     """The days of a report that is made ``at`` some time: up to the midnight before it.
 
     Raises:
-        UsageError: there was no spot market then.
+        UsageError: there was no spot market then, or ``at`` is after ``now``, and the days that
+            are not over would look like days on which nothing happened.
     """
+    if now is not None and at > now:
+        raise UsageError(f"--at {at:%Y-%m-%dT%H:%M}: that is to come; give a time up to now")
     if at.year <= EARLIEST.year:
         raise UsageError(f"{at:%Y-%m-%d}: there was no spot market then; give a later --at")
     end = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -92,6 +95,12 @@ class Asked:
     def strangers(self) -> pl.DataFrame:
         """The pools that came or went, as `warehouse.reporting.come_and_gone`."""
         return come_and_gone(self.warehouse, self.span.start, self.span.end)
+
+    @cached_property
+    def gone(self) -> pl.DataFrame:
+        """The pools that had gone by the end, of those whose price would still stand."""
+        found = come_and_gone(self.warehouse, self.span.end - STANDS, self.span.end)
+        return found.filter(pl.col("is_gone")).select(POOL)
 
     @cached_property
     def listed(self) -> pl.DataFrame:

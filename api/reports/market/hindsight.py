@@ -4,42 +4,38 @@ Nobody can know what an interruption would have cost a workload that is not ther
 are not watched: so prices are compared everywhere, and interruptions only where both were watched.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from advisor import DEFINITIONS, Demand, Hazard, Policy, Universe, rank_in
-from advisor.forecast_risk import hazards_of
-from advisor.gpus import GpuModel, model_of
+from advisor import Demand
+from api.advising import KIND, pool_advised, standings
 from api.reports.market.asked import POOL, Asked
 from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
 from api.reports.market.words import count, number_of
-from warehouse.forecasts import newest_forecasts
-from warehouse.prices import offerings_of
-from warehouse.records import Offering, Pool
-from warehouse.signals import newest_signals
+from warehouse.advice import advice_given
+from warehouse.records import Pool
 
 NAME = "hindsight"
 SHOWN = 30
 RESTART = Demand().restart
 """What an interruption costs, as everywhere unless said otherwise: that much of the machine."""
 
-UTC = pl.Datetime("us", "UTC")
+AT = pl.Datetime("us", "UTC")
 
 NOTHING = 1e-9
 """USD per hour that converted prices are off."""
-
-LEAST_POOLS = 2
-"""Where there is one pool there is no choice."""
 
 COLUMNS = (
     Column(field="day", heading="Day", kind=Kind.TIME),
     Column(field="gpu", heading="GPUs"),
     Column(field="pools", heading="Pools", kind=Kind.COUNT),
     Column(field="chosen", heading="Stood first"),
+    Column(field="chosen_is_stored", heading="As advised then"),
     Column(field="chosen_usd_per_hour", heading="It cost, USD/h", kind=Kind.USD),
     Column(field="best", heading="Cheapest in hindsight"),
     Column(field="best_usd_per_hour", heading="It cost, USD/h", kind=Kind.USD),
@@ -64,8 +60,9 @@ SUMMARY = (
 )
 
 NOTE = (
-    "No advice is stored, so the ranking of each day is made again from what was known "
-    "at its beginning, for one machine of each GPU model and number. Regret is the "
+    "The pool that was advised on the day, where the advice was stored; else the ranking is made "
+    "again from what was known at the beginning of the day. Each is for one machine of a GPU model "
+    "and number. Regret is the "
     "mean price over the day above that of the pool that turned out cheapest. With "
     "losses: the same with the interruptions of watched machines, each at "
     f"{RESTART.total_seconds() / 60:.0f} min of the machine; unknown where either pool "
@@ -83,6 +80,8 @@ class Choice(NamedTuple):
     pools: list[Pool]
     first: Pool
     of_known_risk: frozenset[Pool]
+    is_stored: bool
+    """Whether it is the advice that was given that day, and not made again."""
 
 
 def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
@@ -126,40 +125,29 @@ def hindsight_section(asked: Asked) -> tuple[Section, list[Figure]]:
 
 def choices(asked: Asked) -> Iterator[Choice]:
     """What stood first at the beginning of each day, of all that could be had."""
-    for day, frame in asked.daily[:-1]:
-        is_gpu = (pl.col("gpu_count") > 0) & pl.col("usd_per_hour").is_not_null()
-        offered = offerings_of(frame.filter(is_gpu), asked.settings.usd_per_unit)
-        groups: dict[tuple[GpuModel, int], list[Offering]] = {}
-        for one in offered:
-            if model := model_of(one.instance_type):
-                groups.setdefault((model, one.instance_type.gpu_count), []).append(one)
-        hazards = _hazards(asked, day, [one.pool for one in offered])
-        for (model, number), own in groups.items():
-            if len(own) < LEAST_POOLS:
-                continue
-            universe = Universe(own, {one.pool: hazards.get(one.pool, ()) for one in own})
-            ranked = rank_in(universe, Demand(gpu_manufacturer=None), Policy()).ranked
-            if ranked:
-                yield Choice(
-                    day,
-                    f"{number} x {model.name} {model.memory_gb:g} GB",
-                    [one.pool for one in own],
-                    ranked[0].offering.pool,
-                    frozenset(one.pool for one in own if one.pool in hazards),
-                )
+    usd_per_unit = asked.settings.usd_per_unit
+    given = _given(asked)
+    for day, market in asked.daily[:-1]:
+        for one in standings(asked.warehouse, market, usd_per_unit, day):
+            stored = given.get((day, one.gpu))
+            yield Choice(
+                day,
+                one.gpu,
+                [offering.pool for offering in one.offerings],
+                stored or one.ranked[0].offering.pool,
+                one.of_known_risk,
+                is_stored=stored is not None,
+            )
 
 
-def _hazards(asked: Asked, day: datetime, pools: list[Pool]) -> Mapping[Pool, tuple[Hazard, ...]]:
-    """What was known at the beginning of a day of the risk of those pools."""
-    types = {pool.instance_type for pool in pools}
-    signals = [
-        one
-        for one in newest_signals(asked.warehouse, day, list(DEFINITIONS))
-        if one.pool.instance_type in types
-    ]
-    forecasts = newest_forecasts(asked.warehouse, day)
-    own = forecasts.filter(pl.col("instance_type").is_in(sorted(types)))
-    return hazards_of(pools, own, signals, day)
+def _given(asked: Asked) -> dict[tuple[datetime, str], Pool]:
+    """The pool that was advised first on each day of the period, by day and kind of machine."""
+    found: dict[tuple[datetime, str], Pool] = {}
+    rows = advice_given(asked.warehouse, KIND, asked.span.start, asked.span.end)
+    for row in rows.iter_rows(named=True):
+        day = row["issued_at"].astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        found.setdefault((day, json.loads(row["demand"])["gpu"]), pool_advised(row["answer"]))
+    return found
 
 
 def daily_costs(asked: Asked) -> dict[tuple[datetime, Pool], dict[str, Any]]:
@@ -174,11 +162,11 @@ def daily_costs(asked: Asked) -> dict[tuple[datetime, Pool], dict[str, Any]]:
         end = day + timedelta(days=1)
         stood = frame.filter(pl.col("gpu_count") > 0, pl.col("usd_per_hour").is_not_null())
         columns = [*series, "effective_at", "usd_per_hour"]
-        begun = stood.select(columns).with_columns(effective_at=pl.lit(day).cast(UTC))
+        begun = stood.select(columns).with_columns(effective_at=pl.lit(day).cast(AT))
         meanwhile = asked.told.filter(
             pl.col("effective_at") > day, pl.col("effective_at") < end
         ).join(begun.select(series), on=series, how="semi")
-        steps = pl.concat([begun, meanwhile.select(columns).cast({"effective_at": UTC})])
+        steps = pl.concat([begun, meanwhile.select(columns).cast({"effective_at": AT})])
         until = pl.col("effective_at").shift(-1).over(series).fill_null(pl.lit(end))
         seconds = (until - pl.col("effective_at")).dt.total_seconds()
         means = (
@@ -220,6 +208,7 @@ def _row(
         "gpu": one.gpu,
         "pools": len(known),
         "chosen": _name(one.first),
+        "chosen_is_stored": one.is_stored,
         "chosen_usd_per_hour": usd[one.first],
         "best": _name(best),
         "best_usd_per_hour": usd[best],

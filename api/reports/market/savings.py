@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from api.reports.market.asked import Asked, with_age
+from api.reports.market.asked import POOL, Asked, with_age
 from api.reports.market.document import Chart, Column, Drawing, Figure, Kind, Section, table_of
 from api.reports.market.movers import KNOWN, PLACE
 from api.reports.market.words import count, number_of, place, share
@@ -91,6 +91,7 @@ def gpu_pools(asked: Asked) -> pl.DataFrame:
     day = asked.forecasts.filter(pl.col("horizon_seconds") == DAY_SECONDS)
     frame = (
         asked.after.filter(pl.col("gpu_count") > 0)
+        .join(asked.gone, on=POOL, how="anti")
         .join(asked.listed, on=["provider", "region", "instance_type"], how="left")
         .join(
             day.select(

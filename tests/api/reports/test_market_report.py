@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.advising import advice_of, pool_advised, standings
 from api.reports.market.asked import span_of
 from api.reports.market.document import Cell, Period, ReportDocument, names_in
 from api.reports.market.feeds import late_after
@@ -22,6 +23,8 @@ from tests.support.reporting import (
     keep,
     report_of,
 )
+from warehouse.advice import store_advice
+from warehouse.prices import market_frame
 from warehouse.store import Warehouse
 
 SECTIONS = [
@@ -87,7 +90,7 @@ def test_a_saving_is_one_less_spot_over_on_demand(weekly: ReportDocument) -> Non
 
 def test_a_saving_without_a_list_price_is_unknown_and_said_to_be(weekly: ReportDocument) -> None:
     assert only(weekly, "savings_best", instance_type="g6.xlarge")["saving_share"] is None
-    assert "The saving of 2 pools (aws) is unknown" in told(weekly, "savings")
+    assert "The saving of 1 pool (aws) is unknown" in told(weekly, "savings")
 
 
 def test_pools_stand_by_their_risk_within_a_day(weekly: ReportDocument) -> None:
@@ -182,6 +185,30 @@ def test_regret_is_the_mean_price_of_the_day_above_that_of_the_cheapest() -> Non
     assert row["regret_usd_per_hour"] == pytest.approx(0.1)
     assert row["with_losses_usd_per_hour"] is None
     assert only(report, "hindsight_gpus")["right_days"] == 0
+
+
+def test_advice_that_was_stored_is_judged_and_not_what_would_be_advised_by_now() -> None:
+    cheap, dear, before = a_pool(), a_pool(zone="use1-az6"), END - 2 * DAY
+    with Warehouse.in_memory() as store:
+        keep(store, a_shape(), a_price(0.4, cheap, before), a_price(0.5, dear, before))
+        market = market_frame(store, END - DAY).with_columns(usd_per_hour="price_per_hour")
+        (standing,) = standings(store, market, {"USD": 1.0}, END - DAY)
+        given = advice_of(standing, END - DAY + HOUR)
+        assert pool_advised(given.answer) == cheap
+        # Since then a price came to be known by which the other would have been first.
+        keep(store, a_price(0.3, dear, before + HOUR, observed_at=END))
+        again = only(report_of(store, Period.DAILY), "hindsight")
+        assert store_advice(store, [given, given]) == 1
+        judged = only(report_of(store, Period.DAILY), "hindsight")
+
+    assert judged["chosen"] == "g5.xlarge in use1-az4"
+    assert (again["chosen_is_stored"], judged["chosen_is_stored"]) == (False, True)
+    assert judged["regret_usd_per_hour"] == pytest.approx(0.4 - 0.3, abs=0.01)
+    assert (given.model_version, given.data_as_of) == ("unknown", before)
+
+
+def test_a_gone_pool_saves_nothing(weekly: ReportDocument) -> None:
+    assert "p3.2xlarge" not in {row["instance_type"] for row in records(weekly, "savings")}
 
 
 def test_regret_with_losses_needs_both_pools_watched(weekly: ReportDocument) -> None:
