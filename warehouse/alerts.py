@@ -52,6 +52,14 @@ RUNNING = """
 
 PRICED = "select distinct provider from spot_price where effective_at <= $now order by all"
 
+GIVEN_UP = """
+    select channel, count(*), arg_max(last_error, ended_at)
+    from message
+    where state = 'given_up' and ended_at between $since and $now
+    group by channel
+    order by channel
+"""
+
 ALIVE_WITHIN = timedelta(hours=24)
 """How long ago a machine was seen that still counts as running: machines are read every few minutes
 from a cluster, and once a day where a user imports them."""
@@ -113,6 +121,14 @@ def running_pools(warehouse: Warehouse, now: datetime) -> pl.DataFrame:
 def priced_providers(warehouse: Warehouse, now: datetime) -> list[str]:
     """The clouds of which a spot price is stored."""
     return [provider for (provider,) in warehouse.rows(PRICED, {"now": now})]
+
+
+def given_up_since(
+    warehouse: Warehouse, now: datetime, since: datetime
+) -> list[tuple[str, int, str | None]]:
+    """Channel, number of messages given up between ``since`` and ``now``, the newest's error."""
+    rows = warehouse.rows(GIVEN_UP, {"now": now, "since": since})
+    return [(channel, count, error) for channel, count, error in rows]
 
 
 def keep_look(

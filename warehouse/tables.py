@@ -55,6 +55,7 @@ RISK_FORECAST = Table(
     "risk_forecast", (*POOL, "issued_at", "horizon_seconds", "model_version"), clock="issued_at"
 )
 
+MESSAGE = Table("message", ("message_id",))
 ADVICE = Table("advice", ("advice_id", "issued_at"), clock="issued_at")
 
 TABLES = {
@@ -73,6 +74,7 @@ TABLES = {
         START_DURATION,
         RISK_FORECAST,
         ADVICE,
+        MESSAGE,
     )
 }
 

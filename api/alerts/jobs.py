@@ -1,4 +1,4 @@
-"""Readings of what is done by the clock: jobs, and the backups that one of them makes."""
+"""Readings of what is done by the clock: jobs, their backups, and messages that were sent."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from api.alerts.sight import Sight, unknown
 from api.config.jobs import OFF
 from api.job_dates import next_attempt, schedule_of
 from api.units import age_text
+from warehouse.alerts import given_up_since
 from warehouse.backup import backup_folder, backups
 from warehouse.errors import WarehouseError
 from warehouse.job_runs import JobOutcome, Standing, job_standings, latest_job_runs
@@ -70,6 +71,21 @@ def backup_readings(sight: Sight) -> list[Reading]:
     is_old = age > timedelta(hours=sight.section.backup.max_age_hours)
     text = f"The newest backup is {age_text(age)} old."
     return [Reading("backup", {"of": "database"}, _bad_if(is_old), age.total_seconds(), text)]
+
+
+def message_readings(sight: Sight) -> list[Reading]:
+    """The messages that were given up lately, by channel: it may be the one that tells of it."""
+    since = sight.now - timedelta(hours=sight.section.message.within_hours)
+    return [
+        Reading(
+            "message",
+            {"channel": channel},
+            Verdict.BAD,
+            count,
+            f"{count} messages to the channel {channel} were given up: {error or 'no reason'}.",
+        )
+        for channel, count, error in given_up_since(sight.warehouse, sight.now, since)
+    ]
 
 
 def _bad_if(is_bad: bool) -> Verdict:  # noqa: FBT001 - the one thing that is asked

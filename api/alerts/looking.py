@@ -6,13 +6,13 @@ stored both or neither, so that its successor loses nothing and repeats nothing.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from api.alerts.judging import Alert, Change, Judged, Reading, State, judge
-from api.alerts.jobs import backup_readings, job_readings
+from api.alerts.jobs import backup_readings, job_readings, message_readings
 from api.alerts.pools import pool_readings
 from api.alerts.rules import rules_of, silencer
 from api.alerts.sight import Kept, Sight, watched_by
@@ -23,11 +23,12 @@ from api.alerts.upkeep import (
     skill_readings,
 )
 from api.alerts.wording import notice_of
-from api.delivery.notice import Notice
+from api.delivery.notice import addressed, chosen
 from api.scheduler import Clock, Lease
 from api.settings import Settings
 from warehouse.alerts import alerts, keep_look
 from warehouse.newest import NewestFacts
+from warehouse.outbox import enqueue
 from warehouse.store import Warehouse
 
 READERS = (
@@ -37,24 +38,21 @@ READERS = (
     (skill_readings, ("skill",)),
     (job_readings, ("job_failed", "job_overdue")),
     (backup_readings, ("backup",)),
+    (message_readings, ("message",)),
     (hand_over_readings, ("replacement_failed", "replacement_late", "replacement_stuck")),
 )
 """What reads for which rules; where all of them are off, nothing is read."""
 
-Post = Callable[[Warehouse, Sequence[tuple[Notice, Sequence[str]]], datetime], None]
-"""Puts notices into the outbox, each for its channels, within the caller's transaction."""
-
-
 class Looker:
     """Takes looks. What is dear to read is kept from one to the next."""
 
-    def __init__(self, post: Post) -> None:
-        """``post`` is called within the transaction that stores the states."""
-        self._post = post
+    def __init__(self) -> None:
         self._kept = Kept()
         self._facts = NewestFacts()
 
-    def __call__(self, reading: Lease, writing: Lease, settings: Settings, clock: Clock) -> dict[str, Any]:
+    def __call__(
+        self, reading: Lease, writing: Lease, settings: Settings, clock: Clock
+    ) -> dict[str, Any]:
         """Judge every rule, store the outcome and its messages; say how many there are.
 
         Raises:
@@ -64,15 +62,15 @@ class Looker:
         """
         now = clock()
         with reading() as warehouse:
-            readings, before = self.read(warehouse, settings, now)
+            readings, _ = self.read(warehouse, settings, now)
         with writing() as warehouse, warehouse.transaction():
             # The states are read again: another process may have looked meanwhile.
             before = stored(warehouse)
             judged = judged_by(settings, readings, before, now)
             _keep(warehouse, readings, before, judged, now)
-            told = [(notice_of(one, now), one.rule.channels) for one in judged.told]
-            if told:
-                self._post(warehouse, told, now)
+            for one in judged.told:
+                channels = chosen(one.rule.channels, settings.channels)
+                enqueue(warehouse, addressed([notice_of(one, now)], channels, now))
         return _counted(readings, judged)
 
     def read(
@@ -87,6 +85,17 @@ class Looker:
         on = {name for name, rule in settings.alerts.rules.items() if rule.enabled}
         found = [one for read, rules in READERS if on & set(rules) for one in read(sight)]
         return [one for one in found if one.rule in on], before
+
+
+def look(lease: Lease, settings: Settings, clock: Clock) -> dict[str, Any]:
+    """Take one look; who takes many has a `Looker`, which keeps what is dear to read.
+
+    Raises:
+        SettingsError: a rule is told to a channel that is not set up.
+        WatchlistError: the watchlist cannot be used.
+        WarehouseError: the database cannot be read or written.
+    """
+    return Looker()(lease, lease, settings, clock)
 
 
 def judged_by(
@@ -144,7 +153,7 @@ def _row(one: Alert) -> dict[str, Any]:
     labels = json.dumps(dict(one.labels), sort_keys=True, ensure_ascii=False)
     return {
         "fingerprint": one.fingerprint,
-        **{name: value for name, value in asdict(one).items()},
+        **asdict(one),
         "labels": labels,
         "state": one.state.value,
     }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from api.alerts.judging import Alert, Told
 from api.alerts.rules import HEADINGS, alert_name
-from api.delivery.notice import Attachment, Notice
+from api.delivery.notice import Attachment, Notice, Severity
 from api.units import age_text
 
 MOST_LISTED = 30
@@ -42,11 +42,16 @@ def notice_of(told: Told, now: datetime) -> Notice:
             )
             for line in _part(heading, alerts, now)
         ),
-        severity=rule.severity if fires else "info",
+        severity=Severity(rule.severity if fires else "info"),
         at=now,
         facts={"rule": rule.name, **{word: str(count) for word, count in counts.items() if count}},
-        attachments=(Attachment(ATTACHMENT, "application/json", _for_alertmanager(told, now)),),
+        attachments=(_attachment(told, now),),
     )
+
+
+def _attachment(told: Told, now: datetime) -> Attachment:
+    text = _for_alertmanager(told, now)
+    return Attachment(name=ATTACHMENT, media_type="application/json", text=text)
 
 
 def _part(heading: str, alerts: Sequence[Alert], now: datetime) -> list[str]:

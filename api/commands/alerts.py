@@ -10,8 +10,7 @@ import typer
 import yaml
 
 from api.alerts.judging import State
-from api.alerts.looking import Looker, judged_by
-from api.alerts.posting import post
+from api.alerts.looking import Looker, judged_by, look
 from api.alerts.prometheus import operator_rule, rule_file
 from api.alerts.rules import about, rules_of
 from api.errors import EXIT_FAILED
@@ -96,7 +95,7 @@ def list_command(
     settings: Settings = context.obj
     now = utc_now()
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
-        readings, before = Looker(post).read(store, settings.at(warehouse), now)
+        readings, before = Looker().read(store, settings.at(warehouse), now)
     judged = judged_by(settings, readings, before, now)
     rules = settings.alerts.rules
     found = [
@@ -118,8 +117,7 @@ def look_command(context: typer.Context, warehouse: WarehouseOption = None) -> N
     """
     settings: Settings = context.obj
     settings = settings.at(warehouse)
-    take = lease(settings.warehouse)
-    found = Looker(post)(take, take, settings, utc_now)
+    found = look(lease(settings.warehouse), settings, utc_now)
     sys.stdout.write(", ".join(f"{count} {name}" for name, count in found.items()) + "\n")
 
 

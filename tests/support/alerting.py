@@ -1,14 +1,15 @@
 """Rules, readings and looks for tests of the alerts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from api.alerts.judging import Reading, Rule, Standing
 from api.alerts.looking import Looker
 from api.config.alerts import AlertsSection
-from api.config.channels import ChannelSection
+from api.config.channels import FolderChannel
 from api.delivery.notice import Notice
 from api.settings import Settings, settings_from
 from tests.support.market import NOW
@@ -46,34 +47,18 @@ def a_reading(standing: Standing, name: str = "g5.xlarge") -> Reading:
 def alert_settings(**alerts: Any) -> Settings:
     """Settings with these of ``[alerts]``, and a channel ``ops`` that takes what is told."""
     section = AlertsSection.model_validate({"channels": [OPS], **alerts})
-    return replace(settings_from({}), alerts=section, channels={OPS: ChannelSection()})
+    return replace(settings_from({}), alerts=section, channels={OPS: FolderChannel(folder=Path("alerts"))})
 
 
-class Told:
-    """An outbox in memory."""
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def __call__(
-        self,
-        warehouse: Warehouse,
-        notices: Sequence[tuple[Notice, Sequence[str]]],
-        now: datetime,
-    ) -> None:
-        """Take them."""
-        del warehouse, now
-        self.notices += (notice for notice, _ in notices)
-
-    @property
-    def titles(self) -> list[str]:
-        """What was told, in order."""
-        return [one.title for one in self.notices]
+def told(warehouse: Warehouse) -> list[Notice]:
+    """What was put into the outbox, in order."""
+    rows = warehouse.rows("select payload from message order by created_at, message_id")
+    return [Notice.model_validate_json(payload) for (payload,) in rows]
 
 
 def look(
-    warehouse: Warehouse, settings: Settings, told: Told, now: datetime = NOW
+    warehouse: Warehouse, settings: Settings, now: datetime = NOW, *, by: Looker | None = None
 ) -> Mapping[str, Any]:
     """Take a look at that time."""
     shared = SharedWarehouse(warehouse)
-    return Looker(told)(shared.reading, shared.writing, settings, lambda: now)
+    return (by or Looker())(shared.reading, shared.writing, settings, lambda: now)
