@@ -102,6 +102,7 @@ WRITTEN = {
     "replacement": "changed_at",
     "replacement_action": "done_at",
     "retention_run": "done_at",
+    "alert_change": "changed_at",
 }
 """By our own clock: when a row was written."""
 

@@ -174,6 +174,7 @@ OUTDATED = {
                 group by feed, scope, outcome
             )
     """,
+    "alert_change": "delete from alert_change where changed_at < $end",
     "retention_run": """
         delete from retention_run
         where done_at < $end
@@ -223,7 +224,7 @@ class Terms:
     """Hand-overs and what was done to the cluster for them: the usual five years of an audit."""
 
     runs: timedelta = timedelta(days=365)
-    """Feed runs, and these notes of what was taken out."""
+    """Feed runs, the audit of alerts, and these notes of what was taken out."""
 
     def __post_init__(self) -> None:
         if self.raw < MEMORY:
@@ -252,6 +253,7 @@ class Terms:
             "replacement_action": self.decisions,
             "feed_run": self.runs,
             "retention_run": self.runs,
+            "alert_change": self.runs,
         }.get(table, self.outcomes)
 
 
