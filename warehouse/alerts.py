@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from warehouse.frames import Schema
 from warehouse.store import Warehouse
 
 ALERTS = """
@@ -64,29 +65,29 @@ ALIVE_WITHIN = timedelta(hours=24)
 """How long ago a machine was seen that still counts as running: machines are read every few minutes
 from a cluster, and once a day where a user imports them."""
 
-ALERT_SCHEMA = {
-    "fingerprint": pl.String,
-    "rule": pl.String,
-    "labels": pl.String,
-    "state": pl.String,
+ALERT_SCHEMA: Schema = {
+    "fingerprint": pl.String(),
+    "rule": pl.String(),
+    "labels": pl.String(),
+    "state": pl.String(),
     "since": pl.Datetime("us", "UTC"),
     "began_at": pl.Datetime("us", "UTC"),
     "told_at": pl.Datetime("us", "UTC"),
     "better_since": pl.Datetime("us", "UTC"),
-    "is_known": pl.Boolean,
-    "value": pl.Float64,
-    "text": pl.String,
+    "is_known": pl.Boolean(),
+    "value": pl.Float64(),
+    "text": pl.String(),
 }
 """The columns of ``alert``, for rows of which a column may have nothing but nulls."""
 
-CHANGE_SCHEMA = {
-    "fingerprint": pl.String,
-    "rule": pl.String,
-    "labels": pl.String,
+CHANGE_SCHEMA: Schema = {
+    "fingerprint": pl.String(),
+    "rule": pl.String(),
+    "labels": pl.String(),
     "changed_at": pl.Datetime("us", "UTC"),
-    "change": pl.String,
-    "value": pl.Float64,
-    "text": pl.String,
+    "change": pl.String(),
+    "value": pl.Float64(),
+    "text": pl.String(),
 }
 
 Row = Mapping[str, Any]

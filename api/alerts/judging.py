@@ -163,7 +163,9 @@ def _pairs(
     blind: dict[str, str] = {}
     for one in readings:
         key = fingerprint(one.rule, one.labels)
-        said[key] = min(one, said.get(key, one), key=lambda each: list(Standing).index(each.standing))
+        said[key] = min(
+            one, said.get(key, one), key=lambda each: list(Standing).index(each.standing)
+        )
         if one.standing is Standing.UNKNOWN and not one.labels:
             blind[one.rule] = one.text
     for key in sorted(said.keys() | before.keys()):
@@ -257,7 +259,7 @@ def _unknown(reading: Reading, alert: Alert | None, now: datetime) -> Alert:
 
 def _change(before: Alert | None, after: Alert | None) -> Change | None:
     """What the audit says of it; the unknown comes and goes without a line."""
-    old, new = before and before.state, after and after.state
+    old, new = before.state if before else None, after.state if after else None
     if old == new:
         return None
     if new is None:
@@ -265,15 +267,11 @@ def _change(before: Alert | None, after: Alert | None) -> Change | None:
     return None if new is State.UNKNOWN else Change(new.value)
 
 
-def _tell(
-    rule: Rule, judged: Judged, is_silenced: Callable[[Alert], bool], now: datetime
-) -> None:
+def _tell(rule: Rule, judged: Judged, is_silenced: Callable[[Alert], bool], now: datetime) -> None:
     """Add the rule's notice, if there is anything to say and anybody to say it to."""
     if not rule.channels:
         return
-    mine = [
-        one for one in judged.after.values() if one.rule == rule.name and not is_silenced(one)
-    ]
+    mine = [one for one in judged.after.values() if one.rule == rule.name and not is_silenced(one)]
     new = [one for one in mine if _is_news(one)]
     again = [one for one in mine if _is_due_again(rule, one, now)]
     ended = [one for one in mine if one.state is State.RESOLVED and one.told_at]
@@ -297,9 +295,7 @@ def _is_due_again(rule: Rule, one: Alert, now: datetime) -> bool:
     return rule.repeat is not None and now - one.told_at >= rule.repeat
 
 
-def _note(
-    judged: Judged, told: Sequence[Alert], change: Change, told_at: datetime | None
-) -> None:
+def _note(judged: Judged, told: Sequence[Alert], change: Change, told_at: datetime | None) -> None:
     for one in told:
         judged.after[one.fingerprint] = replace(one, told_at=told_at)
         judged.changes.append((change, one))

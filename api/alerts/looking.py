@@ -11,8 +11,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from api.alerts.judging import Alert, Change, Judged, Reading, State, judge
 from api.alerts.jobs import backup_readings, job_readings, message_readings
+from api.alerts.judging import Alert, Change, Judged, Reading, State, judge
 from api.alerts.pools import pool_readings
 from api.alerts.rules import rules_of, silencer
 from api.alerts.sight import Kept, Sight, watched_by
@@ -42,6 +42,7 @@ READERS = (
     (hand_over_readings, ("replacement_failed", "replacement_late", "replacement_stuck")),
 )
 """What reads for which rules; where all of them are off, nothing is read."""
+
 
 class Looker:
     """Takes looks. What is dear to read is kept from one to the next."""
@@ -79,9 +80,7 @@ class Looker:
         """What every rule that is on says now, and how the alerts stood."""
         before = stored(warehouse)
         known, watchlist = watched_by(settings)
-        sight = Sight(
-            warehouse, settings, now, before, watchlist, known, self._kept, self._facts
-        )
+        sight = Sight(warehouse, settings, now, before, watchlist, known, self._kept, self._facts)
         on = {name for name, rule in settings.alerts.rules.items() if rule.enabled}
         found = [one for read, rules in READERS if on & set(rules) for one in read(sight)]
         return [one for one in found if one.rule in on], before

@@ -68,11 +68,7 @@ def _watched(
     for provider, regions in sight.watchlist.regions.items():
         is_listed &= (pl.col("provider") != provider) | pl.col("region").is_in(regions)
     runs = running.select("provider", "region", "zone", "instance_type", runs=True)
-    return (
-        frame.join(runs, on=POOL, how="left")
-        .filter(is_listed | pl.col("runs"))
-        .drop("runs")
-    )
+    return frame.join(runs, on=POOL, how="left").filter(is_listed | pl.col("runs")).drop("runs")
 
 
 def _is_named(instance_type: str, patterns: Sequence[str]) -> bool:
@@ -84,9 +80,7 @@ def _lost(
 ) -> Iterator[Reading]:
     """Open alerts of pools that are still watched but of which nothing is told any more."""
     told = {tuple(row[name] for name in POOL) for row in seen}
-    pools = [
-        {name: alert.labels.get(name, "") for name in POOL} for alert in sight.open_of(rule)
-    ]
+    pools = [{name: alert.labels.get(name, "") for name in POOL} for alert in sight.open_of(rule)]
     lost = [one for one in pools if tuple(one.values()) not in told]
     if not lost:
         return

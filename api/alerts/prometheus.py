@@ -46,10 +46,7 @@ def _rules(name: str, one: RuleSection, section: AlertsSection) -> list[dict[str
     if make is None:
         return [_rule(name, one, f'spotcast_alerts{{rule="{name}",state="firing"}} > 0', 0)]
     recover = section.recover_minutes
-    return [
-        _rule(name, one, expression, recover, wait)
-        for expression, wait in make(section)
-    ]
+    return [_rule(name, one, expression, recover, wait) for expression, wait in make(section)]
 
 
 def _rule(
@@ -136,9 +133,7 @@ EXPRESSIONS: Mapping[str, Callable[[AlertsSection], Expressions]] = {
     "replacement_failed": lambda section: _recent(
         "failed", section.replacement_failed.within_hours
     ),
-    "replacement_late": lambda section: _recent(
-        "overtaken", section.replacement_late.within_hours
-    ),
+    "replacement_late": lambda section: _recent("overtaken", section.replacement_late.within_hours),
     "replacement_stuck": lambda section: [
         (
             "sum by (state) (spotcast_replacements_open) > 0",
@@ -176,7 +171,8 @@ def _pattern(shell: str) -> str:
     parts = re.split(r"(\*|\?|\[[^\]]+\])", shell)
     words = {"*": ".*", "?": "."}
     return "".join(
-        part.replace("[!", "[^", 1) if part.startswith("[") and part.endswith("]")
+        part.replace("[!", "[^", 1)
+        if part.startswith("[") and part.endswith("]")
         else words.get(part, _literal(part))
         for part in parts
     )

@@ -1,4 +1,4 @@
-"""``spotcast alerts``: what fires, by which rules, what it went through; the rules for Prometheus."""
+"""``spotcast alerts``: what fires and by which rules, what alerts went through; for Prometheus."""
 
 import sys
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ class RuleSection(Section):
     """What every rule has."""
 
     enabled: bool = setting(
-        True,  # noqa: FBT003 - the default of a setting has no name
+        True,
         about="Whether the rule is judged; false ends what it fires.",
         unit="true or false",
         why="a rule that lacks its data says unknown and tells nobody, so all may be on",
@@ -96,7 +96,7 @@ class RiskRule(PoolRuleSection):
         le=1440,
     )
     needs_skill: bool = setting(
-        True,  # noqa: FBT003 - the default of a setting has no name
+        True,
         about="Whether a forecast counts only if forecasts like it proved their skill.",
         unit="true or false",
         why="nothing of Spotcast acts on others; their risk is told as unknown",

@@ -47,7 +47,11 @@ def a_reading(standing: Standing, name: str = "g5.xlarge") -> Reading:
 def alert_settings(**alerts: Any) -> Settings:
     """Settings with these of ``[alerts]``, and a channel ``ops`` that takes what is told."""
     section = AlertsSection.model_validate({"channels": [OPS], **alerts})
-    return replace(settings_from({}), alerts=section, channels={OPS: FolderChannel(kind="folder", path=Path("alerts"))})
+    return replace(
+        settings_from({}),
+        alerts=section,
+        channels={OPS: FolderChannel(kind="folder", path=Path("alerts"))},
+    )
 
 
 def told(warehouse: Warehouse) -> list[Notice]:

@@ -42,9 +42,8 @@ def walked(
     alerts, found = ({before.fingerprint: before} if before else {}), list[Judged]()
     for place, (standing, silent) in enumerate(walk):
         readings = [] if standing is None else [a_reading(standing)]
-        judged = judge(
-            {rule.name: rule}, readings, alerts, lambda _, s=silent: s, started + place * MINUTE
-        )
+        silenced = (lambda _: True) if silent else (lambda _: False)
+        judged = judge({rule.name: rule}, readings, alerts, silenced, started + place * MINUTE)
         alerts = judged.after
         found.append(judged)
     return found
@@ -216,9 +215,10 @@ def test_the_audit_has_a_line_for_each_change_of_state_and_each_word(
     assert lines[Change.TOLD] == words["new"] == lines[Change.FIRING]
     assert lines[Change.TOLD_AGAIN] == words["again"]
     assert lines[Change.END_TOLD] == words["ended"] == lines[Change.RESOLVED]
-    assert lines[Change.PENDING] + (lines[Change.FIRING] if wait == 0 else 0) >= lines[
-        Change.DROPPED
-    ] + lines[Change.FIRING]
+    assert (
+        lines[Change.PENDING] + (lines[Change.FIRING] if wait == 0 else 0)
+        >= lines[Change.DROPPED] + lines[Change.FIRING]
+    )
 
 
 @given(walk=standings)

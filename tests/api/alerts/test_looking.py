@@ -34,10 +34,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FEED = "aws.spot_advisor"
 G5 = {"instance_types": ["g5.*"]}
 OFF = {"enabled": False}
-ALONE = {
-    name: OFF
-    for name in ("feed_late", "feed_failing", "feed_quarantined", "forecast", "skill", "price")
-}
+ALONE = dict.fromkeys(
+    ("feed_late", "feed_failing", "feed_quarantined", "forecast", "skill", "price"), OFF
+)
 """The rules that the small market of a test would set off beside the one that is meant."""
 
 
@@ -74,7 +73,11 @@ def prices(*each: tuple[float, timedelta]) -> list[Record]:
     ],
 )
 def test_a_risk_is_judged_by_a_fresh_forecast_with_skill(
-    warehouse: Warehouse, probability: float, age: timedelta, needs_skill: bool, standing: str
+    warehouse: Warehouse,
+    probability: float,
+    age: timedelta,
+    needs_skill: bool,  # noqa: FBT001 - a parameter of the test
+    standing: str,
 ) -> None:
     foretell(
         warehouse, a_forecast(60, probability, age=age), a_forecast(15, 0.9), a_forecast(360, 0.9)
@@ -156,9 +159,7 @@ def test_feeds_are_late_or_fail_or_wait_aside(warehouse: Warehouse) -> None:
     mine = {"feed": FEED, "scope": "*"}
 
     def said(rule: str) -> list[str]:
-        return [
-            one.standing.value for one in read(warehouse, settings, rule) if one.labels == mine
-        ]
+        return [one.standing.value for one in read(warehouse, settings, rule) if one.labels == mine]
 
     assert [said(rule) for rule in ("feed_late", "feed_failing")] == [["unknown"], []]
     feed_run(warehouse, RunOutcome.OK, 30 * DAY)
@@ -242,7 +243,9 @@ def test_a_message_that_was_given_up_is_told(warehouse: Warehouse) -> None:
 
 
 FIRES = alert_settings(
-    risk={"instance_types": ["*"], "needs_skill": False, "for_minutes": 0}, recover_minutes=0, **ALONE
+    risk={"instance_types": ["*"], "needs_skill": False, "for_minutes": 0},
+    recover_minutes=0,
+    **ALONE,
 )
 
 

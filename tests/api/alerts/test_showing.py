@@ -168,6 +168,6 @@ def test_a_silence_must_end_after_it_starts_and_name_rules_that_exist() -> None:
     span = {"starts_at": "2026-01-02T00:00Z", "ends_at": "2026-01-01T00:00Z"}
     with pytest.raises(ValueError, match="ends after it starts"):
         AlertsSection.model_validate({"silences": [span]})
-    span = {"starts_at": "2026-01-02T00:00Z", "ends_at": "2026-01-03T00:00Z", "rules": ["rsik"]}
+    wrong = {"starts_at": "2026-01-02T00:00Z", "ends_at": "2026-01-03T00:00Z", "rules": ["rsik"]}
     with pytest.raises(ValueError, match="no rule rsik"):
-        AlertsSection.model_validate({"silences": [span]})
+        AlertsSection.model_validate({"silences": [wrong]})
