@@ -69,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a rule says of one thing. Unknown without labels: of everything that is not named."""
+    """What a rule says of one thing. Unknown without labels: it says nothing of any other thing."""
 
     rule: str
     labels: Labels
@@ -185,7 +185,9 @@ def _unsaid(rule: Rule, alert: Alert, blind: str | None) -> Reading:
     """What holds for an alert that no reading is about."""
     if not rule.is_on:
         return Reading(rule.name, alert.labels, Standing.GOOD, None, OFF)
-    standing = Standing.GOOD if blind is None else Standing.UNKNOWN
+    # What is open stays; what was unknown before is told of by whoever is blind.
+    is_held = blind is not None and alert.is_open
+    standing = Standing.UNKNOWN if is_held else Standing.GOOD
     return Reading(rule.name, alert.labels, standing, None, blind or GONE)
 
 

@@ -126,7 +126,7 @@ def _keep(
     judged: Judged,
     now: datetime,
 ) -> None:
-    """Store what changed: a figure that moves within one state is not worth a row each minute."""
+    """Store what changed: figures of what is open too, as people look at them; of others not."""
     changed = [one for key, one in judged.after.items() if _is_other(one, before.get(key))]
     keep_look(
         warehouse,
@@ -145,7 +145,8 @@ def _is_other(after: Alert, before: Alert | None) -> bool:
 
 
 def _standing(one: Alert) -> tuple[object, ...]:
-    return one.state, one.since, one.told_at, one.better_since, one.is_known
+    figures = (one.value, one.text) if one.is_open else ()
+    return one.state, one.since, one.told_at, one.better_since, one.is_known, *figures
 
 
 def _row(one: Alert) -> dict[str, Any]:

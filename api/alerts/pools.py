@@ -10,7 +10,7 @@ import polars as pl
 from advisor.hazards import FORECAST_STALE_AFTER
 from advisor.risk.verification import Verdict
 from api.alerts.judging import Reading, Standing
-from api.alerts.sight import AVERAGED_FOR, Sight, unknown
+from api.alerts.sight import AVERAGED_FOR, Sight
 from api.config.alerts import PoolRuleSection, PriceRule, RiskRule
 from api.service.prices import speaking_of
 from api.skill import Judge, judge_by, kind_of
@@ -89,6 +89,11 @@ def _lost(
         yield Reading(rule, _labels(row), Standing.UNKNOWN, None, "Nothing is told of it any more.")
 
 
+def _nothing(rule: str, text: str) -> Reading:
+    """That there is no pool to judge. With labels, as pools that are lost have their own words."""
+    return Reading(rule, {"watched": "none"}, Standing.UNKNOWN, None, text)
+
+
 def _labels(row: Row) -> dict[str, str]:
     return {name: row[name] for name in POOL}
 
@@ -109,7 +114,7 @@ def _risks(
     lost = list(_lost(sight, "risk", rule, rows, running))
     if not rows and not lost:
         within = horizon_text(lead_seconds)
-        yield from unknown(
+        yield _nothing(
             "risk", f"No watched pool has a forecast that covers {within}. {NONE_WATCHED}"
         )
     for row in rows:
@@ -136,7 +141,7 @@ def _prices(
     rows = watched.to_dicts()
     lost = list(_lost(sight, "price", rule, rows, running))
     if not rows and not lost:
-        yield from unknown("price", f"No watched pool has a price. {NONE_WATCHED}")
+        yield _nothing("price", f"No watched pool has a price. {NONE_WATCHED}")
     means = _means(sight, watched) if rows and rule.times_mean else {}
     for row in rows:
         yield _price(sight, rule, row, means.get((*(row[name] for name in POOL), row["currency"])))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.risk.verification import Comparison, Interval, LeadTimes, Score, Verification
 from api.alerts.judging import Reading, Standing
 from api.alerts.looking import Looker, stored
 from api.settings import Settings, SettingsError
@@ -93,7 +94,7 @@ def test_pools_of_running_machines_are_watched_and_others_are_not(warehouse: War
     foretell(warehouse, a_forecast(60, 0.3))
     settings = alert_settings(risk={"needs_skill": False})
     (nothing,) = read(warehouse, settings, "risk")
-    assert (nothing.standing, nothing.labels) == (Standing.UNKNOWN, {})
+    assert (nothing.standing, nothing.labels) == (Standing.UNKNOWN, {"watched": "none"})
     assert "No pool is watched" in nothing.text
     pool = a_pool()
     add(
@@ -144,9 +145,15 @@ def test_a_pool_that_is_no_longer_told_of_is_unknown_and_keeps_firing(
     look(warehouse, settings)
     warehouse.execute("delete from risk_forecast")
     look(warehouse, settings, NOW + HOUR)
-    (alert,) = [one for one in stored(warehouse).values() if one.rule == "risk" and one.labels]
+    (alert,) = [one for one in stored(warehouse).values() if one.rule == "risk"]
     assert (alert.state.value, alert.is_known) == ("firing", False)
     assert len(told(warehouse)) == 1
+    elsewhere = alert_settings(
+        **settings.alerts.model_dump()
+        | {"risk": {"instance_types": ["p5.*"], "needs_skill": False}, "recover_minutes": 0}
+    )
+    look(warehouse, elsewhere, NOW + 2 * HOUR)
+    assert [one.title for one in told(warehouse)][1:] == ["Risk of a pool: 1 resolved"]
 
 
 def feed_run(warehouse: Warehouse, outcome: RunOutcome, age: timedelta) -> None:
@@ -321,11 +328,59 @@ def test_a_channel_that_is_not_set_up_is_an_error_that_names_it(warehouse: Wareh
         look(warehouse, settings)
 
 
-def test_a_figure_that_moves_within_one_state_writes_nothing(warehouse: Warehouse) -> None:
+def test_a_figure_that_moves_is_shown_and_is_no_change(warehouse: Warehouse) -> None:
     foretell(warehouse, a_forecast(60, 0.3))
     looker = Looker()
     look(warehouse, FIRES, by=looker)
-    before = warehouse.rows("select rowid, * from alert")
     foretell(warehouse, {**a_forecast(60, 0.5), "issued_at": NOW + MINUTE})
     look(warehouse, FIRES, NOW + MINUTE, by=looker)
-    assert warehouse.rows("select rowid, * from alert") == before
+    (alert,) = [one for one in stored(warehouse).values() if one.rule == "risk"]
+    assert alert.value == 0.5
+    assert alert_changes(warehouse, NOW + DAY, NOW - DAY, limit=100).height == 2
+
+
+@pytest.mark.parametrize(
+    ("skill", "events", "standing"),
+    [(-0.1, 100, "bad"), (0.1, 100, "good"), (-0.1, 3, "unknown"), (None, 100, "unknown")],
+)
+def test_skill_is_judged_where_there_is_evidence_enough(
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    skill: float | None,
+    events: int,
+    standing: str,
+) -> None:
+    score = a_score(skill, events)
+    verification = Verification((score, replace(score, provider=None)), ())
+    monkeypatch.setattr("api.alerts.sight.scores_of", lambda *_: verification)
+    (found,) = read(warehouse, alert_settings(), "skill")
+    assert found.standing.value == standing
+    assert found.labels == {
+        "provider": "aws",
+        "made_from": "machine",
+        "horizon_seconds": "3600",
+    }
+
+
+def a_score(skill: float | None, events: int) -> Score:
+    """A score of AWS' forecasts for an hour."""
+    interval = Interval(skill, skill, skill)
+    return Score(
+        evidence_kind="machine",
+        horizon_seconds=3600,
+        provider="aws",
+        grade=None,
+        rows=1000,
+        censored_rows=0,
+        base_rate=0.1,
+        mean_probability=0.1,
+        log_loss=0.1,
+        brier=0.1,
+        auc=0.5,
+        ece=0.1,
+        comparison=Comparison(1000, events, 30, interval, interval, skill),
+        precision=None,
+        recall=None,
+        lead=LeadTimes(events, 0, None, None, None),
+        reliability=(),
+    )
