@@ -42,11 +42,19 @@ def walked(
     alerts, found = ({before.fingerprint: before} if before else {}), list[Judged]()
     for place, (standing, silent) in enumerate(walk):
         readings = [] if standing is None else [a_reading(standing)]
-        silenced = (lambda _: True) if silent else (lambda _: False)
+        silenced = _always if silent else _never
         judged = judge({rule.name: rule}, readings, alerts, silenced, started + place * MINUTE)
         alerts = judged.after
         found.append(judged)
     return found
+
+
+def _always(_: Alert) -> bool:
+    return True
+
+
+def _never(_: Alert) -> bool:
+    return False
 
 
 def plain(*standings: Standing) -> list[Step]:

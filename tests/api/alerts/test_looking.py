@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from advisor.risk.verification import Comparison, Interval, LeadTimes, Score, Verification
@@ -352,7 +353,11 @@ def test_skill_is_judged_where_there_is_evidence_enough(
 ) -> None:
     score = a_score(skill, events)
     verification = Verification((score, replace(score, provider=None)), ())
-    monkeypatch.setattr("api.alerts.sight.scores_of", lambda *_: verification)
+
+    def scored(_outcomes: pl.DataFrame, _now: datetime) -> Verification:
+        return verification
+
+    monkeypatch.setattr("api.alerts.sight.scores_of", scored)
     (found,) = read(warehouse, alert_settings(), "skill")
     assert found.standing.value == standing
     assert found.labels == {
