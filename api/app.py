@@ -29,7 +29,7 @@ unit ends each name.
 ROUTES = (
     *("rankings", "prices", "catalogue", "signals", "pools", "interruptions"),
     *("risk", "verification", "feeds", "lead_time", "nodes", "replacements"),
-    *("gpus", "explain", "headroom", "solved", "returns"),
+    *("gpus", "explain", "headroom", "solved", "returns", "alerts"),
     *("karpenter", "render", "plan", "kserve"),
 )
 """The modules of `api.routes` under ``/v1``, in the order of the documentation."""

@@ -70,6 +70,7 @@ COMMANDS = {
     "report": "report.report_app",
     "config": "config.config_app",
     "deliver": "deliver.deliver_command",
+    "alerts": "alerts.alerts_app",
     "keys": "keys.keys_app",
     "db": "db.db_app",
     "jobs": "jobs.jobs_app",

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from advisor import Hazard
 from advisor.risk.verification import Verdict
+from api.alerts.judging import State
 from api.service.market_view import MarketView
 from api.service.rankings import RANKINGS
 from api.service.readiness import readings
@@ -22,6 +23,7 @@ from api.service.skill import Forecasts
 from api.service.state import Service
 from api.service.zone_names import Names, zone_names
 from api.skill import skill_rows
+from warehouse.alerts import alerts, last_look
 from warehouse.errors import WarehouseError
 from warehouse.records import Offering
 
@@ -50,6 +52,7 @@ class DataGauges(Collector):
         yield from self._served()
         try:
             yield from self._feeds()
+            yield from self._alerts(now)
             yield from _forecasts(self._service.forecasts, now)
             if view := self._service.markets.newest:
                 yield from _market(view, now)
@@ -79,6 +82,24 @@ class DataGauges(Collector):
                 late.add_metric(labels, one.is_waited_for)
             failures.add_metric(labels, one.failures)
         yield from (age, late, failures)
+
+    def _alerts(self, now: datetime) -> Iterator[Metric]:
+        """Those of every rule that was judged; none before the first time."""
+        with self._service.reading() as warehouse:
+            looked_at, rows = last_look(warehouse), alerts(warehouse).select("rule", "state").rows()
+        if looked_at is None:
+            return
+        counts, states = Counter(rows), [one.value for one in State]
+        count = _gauge("spotcast_alerts", "Spotcast's own alerts by state.", ("rule", "state"))
+        for rule in self._service.settings.alerts.rules:
+            for state in states:
+                count.add_metric((rule, state), counts[rule, state])
+        yield count
+        yield _gauge(
+            "spotcast_alerts_look_age_seconds",
+            "Since the rules of the alerts were last judged.",
+            value=(now - looked_at).total_seconds(),
+        )
 
     def _offered(self, view: MarketView) -> Iterable[Metric]:
         """Made once for each view: the series are many, and hold as long as it does."""

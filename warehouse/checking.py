@@ -103,6 +103,7 @@ WRITTEN = {
     "replacement_action": "done_at",
     "retention_run": "done_at",
     "message": "created_at",
+    "alert_change": "changed_at",
 }
 """By our own clock: when a row was written."""
 

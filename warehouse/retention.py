@@ -185,6 +185,7 @@ OUTDATED = {
             )
     """,
     "message": "delete from message where ended_at < $end",
+    "alert_change": "delete from alert_change where changed_at < $end",
     "retention_run": """
         delete from retention_run
         where done_at < $end
@@ -234,7 +235,7 @@ class Terms:
     """Hand-overs and what was done to the cluster for them: the usual five years of an audit."""
 
     runs: timedelta = timedelta(days=365)
-    """Runs of feeds and jobs, messages that are over, and these notes of what was taken out."""
+    """Runs of feeds and jobs, messages that are over, changes of alerts, and these notes."""
 
     def __post_init__(self) -> None:
         if self.raw < MEMORY:
@@ -265,6 +266,7 @@ class Terms:
             "job_run": self.runs,
             "retention_run": self.runs,
             "message": self.runs,
+            "alert_change": self.runs,
         }.get(table, self.outcomes)
 
 

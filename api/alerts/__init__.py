@@ -1,0 +1,1 @@
+"""Alerts: rules over what the warehouse knows, what fires, and what is told of it."""

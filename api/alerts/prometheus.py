@@ -1,0 +1,178 @@
+"""The rules as Prometheus takes them: over the figures that ``/metrics`` exports.
+
+Prometheus has the figures of one server and its own history of them, not the database, so a rule
+over figures is the nearest that can be said with them. Rules without such a figure ask for what
+the server itself found, which needs its alerts to be on.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api.alerts.rules import HEADINGS, about, alert_name
+from api.config.alerts import AlertsSection, PoolRuleSection, RuleSection
+
+GROUP = "spotcast"
+
+SPOT, LISTED = 'capacity_type="spot"', 'capacity_type="on-demand"'
+
+SILENT_AFTER_SECONDS = 300
+"""The rules are judged every minute: five looks that are missing are no accident."""
+
+
+def rule_file(section: AlertsSection) -> dict[str, Any]:
+    """A rule file with every rule that is on."""
+    rules = [
+        rule
+        for name, one in section.rules.items()
+        if one.enabled
+        for rule in _rules(name, one, section)
+    ]
+    return {"groups": [{"name": GROUP, "rules": [*rules, _silent()]}]}
+
+
+def operator_rule(section: AlertsSection) -> dict[str, Any]:
+    """The same as an object of the Prometheus operator."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": GROUP},
+        "spec": rule_file(section),
+    }
+
+
+def _rules(name: str, one: RuleSection, section: AlertsSection) -> list[dict[str, Any]]:
+    make = EXPRESSIONS.get(name)
+    if make is None:
+        return [_rule(name, one, f'spotcast_alerts{{rule="{name}",state="firing"}} > 0', 0)]
+    recover = section.recover_minutes
+    return [_rule(name, one, expression, recover, wait) for expression, wait in make(section)]
+
+
+def _rule(
+    name: str, one: RuleSection, expression: str, recover: float, wait: float | None = None
+) -> dict[str, Any]:
+    rule: dict[str, Any] = {"alert": alert_name(name), "expr": expression}
+    if minutes := one.for_minutes if wait is None else wait:
+        rule["for"] = _duration(minutes)
+    if recover:
+        rule["keep_firing_for"] = _duration(recover)
+    rule["labels"] = {"severity": one.severity}
+    rule["annotations"] = {
+        "summary": HEADINGS[name],
+        "description": f"{about(one)} {{{{ $labels }}}}: {{{{ $value }}}}",
+    }
+    return rule
+
+
+def _silent() -> dict[str, Any]:
+    return {
+        "alert": alert_name("alerts_silent"),
+        "expr": f"spotcast_alerts_look_age_seconds > {SILENT_AFTER_SECONDS}",
+        "labels": {"severity": "critical"},
+        "annotations": {
+            "summary": "Spotcast's own alerts are silent",
+            "description": "The server has not judged its rules for {{ $value }} s.",
+        },
+    }
+
+
+def _duration(minutes: float) -> str:
+    return f"{round(60 * minutes)}s"
+
+
+Expressions = list[tuple[str, float | None]]
+"""Each with how long it must hold, in minutes; None is the rule's own time."""
+
+
+def _risk(section: AlertsSection) -> Expressions:
+    rule = section.risk
+    chosen = _chosen(rule, 'basis="forecast"')
+    hours = rule.lead_time_minutes / 60
+    hazard = f"spotcast_offering_hazard_per_hour{chosen}"
+    return [(f"1 - exp(-{hours:g} * {hazard}) > {rule.probability:g}", None)]
+
+
+def _price(section: AlertsSection) -> Expressions:
+    rule, name = section.price, "spotcast_offering_price_usd_per_hour"
+    spot, found = name + _chosen(rule, SPOT), Expressions()
+    if rule.times_mean:
+        found.append((f"{spot} > {rule.times_mean:g} * avg_over_time({spot}[7d])", None))
+    if rule.on_demand_share:
+        listed = name + _chosen(rule, LISTED)
+        share = f"{rule.on_demand_share:g} * {listed}"
+        found.append((f"{spot} > ignoring (capacity_type) ({share})", None))
+    return found
+
+
+def _forecast(section: AlertsSection) -> Expressions:
+    limit = 60 * section.forecast.max_age_minutes
+    return [
+        (f"min by (provider) (spotcast_forecast_age_seconds) > {limit:g}", None),
+        ("spotcast_market_pools unless on (provider) spotcast_forecasts", None),
+    ]
+
+
+def _recent(state: str, hours: float) -> Expressions:
+    counted = f'spotcast_replacements_total{{state="{state}"}}'
+    return [(f"increase({counted}[{_duration(60 * hours)}]) > 0", None)]
+
+
+EXPRESSIONS: Mapping[str, Callable[[AlertsSection], Expressions]] = {
+    "risk": _risk,
+    "price": _price,
+    "feed_late": lambda _: [("spotcast_feed_late == 1", None)],
+    "feed_failing": lambda section: [
+        (f"spotcast_feed_failures >= {section.feed_failing.failures}", None)
+    ],
+    "feed_quarantined": lambda _: [
+        ('increase(spotcast_feed_runs_total{outcome="quarantined"}[1h]) > 0', None)
+    ],
+    "forecast": _forecast,
+    "skill": lambda _: [("spotcast_forecast_skill == 0", None)],
+    "replacement_failed": lambda section: _recent(
+        "failed", section.replacement_failed.within_hours
+    ),
+    "replacement_late": lambda section: _recent("overtaken", section.replacement_late.within_hours),
+    "replacement_stuck": lambda section: [
+        (
+            "sum by (state) (spotcast_replacements_open) > 0",
+            section.replacement_stuck.max_minutes,
+        )
+    ],
+}
+"""How each rule is said with figures; the others have none."""
+
+
+def _chosen(rule: PoolRuleSection, *matchers: str) -> str:
+    """The selector of the rule's pools."""
+    types = "|".join(map(_pattern, rule.instance_types))
+    found = [
+        *matchers,
+        *_one_of("provider", "|".join(map(_literal, rule.providers))),
+        *_one_of("region", "|".join(map(_literal, rule.regions))),
+        *_one_of("instance_type", types),
+    ]
+    return f"{{{','.join(found)}}}"
+
+
+def _one_of(label: str, pattern: str) -> list[str]:
+    """A matcher, escaped as a string of PromQL is."""
+    escaped = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return [f'{label}=~"{escaped}"'] if pattern else []
+
+
+def _literal(text: str) -> str:
+    return re.escape(text).replace(r"\-", "-")
+
+
+def _pattern(shell: str) -> str:
+    """A shell pattern as a regular expression of RE2, which Prometheus matches as a whole."""
+    parts = re.split(r"(\*|\?|\[[^\]]+\])", shell)
+    words = {"*": ".*", "?": "."}
+    return "".join(
+        part.replace("[!", "[^", 1)
+        if part.startswith("[") and part.endswith("]")
+        else words.get(part, _literal(part))
+        for part in parts
+    )

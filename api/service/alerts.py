@@ -1,0 +1,100 @@
+"""The alerts: what fires, what may fire soon, and what cannot be judged."""
+
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, Field
+
+from api.alerts.judging import Alert, State
+from api.alerts.looking import stored
+from api.service.page import Page, encoded
+from api.service.state import Service
+from warehouse.alerts import last_look
+
+SILENT_AFTER = timedelta(minutes=5)
+"""The rules are judged every minute; older than this, what is told may no longer hold."""
+
+ORDER = (State.FIRING, State.PENDING, State.RESOLVED, State.UNKNOWN)
+"""What matters most comes first."""
+
+NEVER_JUDGED = "The rules were never judged: the job `alerts` does it while a server runs."
+NOT_JUDGED = "The rules have not been judged since {at:%Y-%m-%d %H:%M} UTC."
+
+
+class AlertOut(BaseModel):
+    """One rule about one thing."""
+
+    fingerprint: str = Field(
+        examples=["6d0c1f52b8a1e7f4"], description="The same for the same rule and labels."
+    )
+    rule: str = Field(examples=["feed_late"])
+    severity: str = Field(examples=["warning"], description="info, warning or critical.")
+    state: State = Field(description="unknown: the rule cannot be judged, which is not well.")
+    labels: dict[str, str] = Field(examples=[{"feed": "aws.spot_advisor", "scope": "*"}])
+    since: datetime = Field(description="When the state was entered.")
+    began_at: datetime | None = Field(description="When it began; null: it has not.")
+    told_at: datetime | None = Field(
+        description="When its firing was last told; null: nobody was told, or its end was too."
+    )
+    is_known: bool = Field(description="False while the rule cannot be judged.")
+    value: float | None = Field(description="The figure that is compared; null: it has none.")
+    text: str = Field(description="The same in a sentence.")
+
+
+class AlertPage(Page[AlertOut]):
+    """Every alert, the firing ones first. What is well has none."""
+
+
+def alert_page(
+    service: Service, *, state: State | None, rule: str | None, first: int, limit: int
+) -> AlertPage:
+    """The alerts as they stood after the last look, from place ``first`` (from 0) on."""
+    now, rules = service.clock(), service.settings.alerts.rules
+    with service.reading() as warehouse:
+        every, looked_at = stored(warehouse), last_look(warehouse)
+    found = ordered(
+        [
+            one
+            for one in every.values()
+            if one.rule in rules
+            and (state is None or one.state is state)
+            and (rule is None or one.rule == rule)
+        ]
+    )
+    shown = found[first : first + limit]
+    is_stale = looked_at is None or now - looked_at > SILENT_AFTER
+    note = NEVER_JUDGED if looked_at is None else NOT_JUDGED.format(at=looked_at)
+    return AlertPage.model_validate(
+        {
+            "items": [alert_row(one, rules[one.rule].severity) for one in shown],
+            "next_cursor": encoded([first + limit]) if first + limit < len(found) else None,
+            "as_of": now,
+            "data_as_of": looked_at,
+            "is_stale": is_stale,
+            "notes": [note] if is_stale else [],
+        }
+    )
+
+
+def ordered(alerts: list[Alert]) -> list[Alert]:
+    """The firing ones first; by rule, the oldest first."""
+    return sorted(
+        alerts,
+        key=lambda one: (ORDER.index(one.state), one.rule, one.since, one.fingerprint),
+    )
+
+
+def alert_row(one: Alert, severity: str) -> dict[str, object]:
+    """An alert as it is shown."""
+    return {
+        "fingerprint": one.fingerprint,
+        "rule": one.rule,
+        "severity": severity,
+        "state": one.state,
+        "labels": dict(one.labels),
+        "since": one.since,
+        "began_at": one.began_at,
+        "told_at": one.told_at,
+        "is_known": one.is_known,
+        "value": one.value,
+        "text": one.text,
+    }
