@@ -120,7 +120,8 @@ def store_forecast(store: Warehouse, made: Made, *, bands_once_in: timedelta | N
     frame = made.market.frame
     with store.transaction():
         if bands_once_in and not frame.is_empty():
-            lately = frame["issued_at"].max() - bands_once_in
+            issued: datetime = frame["issued_at"][-1]
+            lately = issued - bands_once_in
             known = pools_without_gpu(store, since=lately).with_columns(
                 made_from=pl.lit(PUBLISHED_BAND)
             )

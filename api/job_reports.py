@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from api.delivery.notice import Attachment, Notice
+from api.delivery.notice import Attachment, Notice, addressed, chosen
 from api.job_work import Detail, Work
 from api.reports.market.asked import span_of
 from api.reports.market.document import Period, ReportDocument
 from api.reports.market.writing import Form, stem, text_of, write_report
 from api.settings import Settings
+from warehouse.outbox import enqueue
 
 MEDIA_TYPES = {Form.HTML: "text/html", Form.MARKDOWN: "text/markdown"}
 """What is sent along with a notice: one to open, one to read at once."""
@@ -37,11 +38,12 @@ def report_notice(document: ReportDocument) -> Notice:
         key=name,
         title=f"Spotcast {document.period.value} report, {days}",
         text="\n".join(document.headlines),
-        severity="info",
         at=document.end,
         facts={"period": document.period.value, "days": days},
         attachments=tuple(
-            Attachment(f"{name}.{form.value}", media_type, text_of(document, form))
+            Attachment(
+                name=f"{name}.{form.value}", media_type=media_type, text=text_of(document, form)
+            )
             for form, media_type in MEDIA_TYPES.items()
         ),
     )
@@ -57,9 +59,14 @@ def _report(work: Work, period: Period) -> Detail:
         document = build(warehouse, settings, span_of(period, work.due_at))
     forms = tuple(Form(one) for one in settings.reports.forms)
     written = write_report(document, reports_in(settings), forms)
+    channels = chosen(settings.reports.channels, settings.channels)
+    messages = addressed([report_notice(document)], channels, work.clock()) if channels else []
+    with work.writing() as warehouse, warehouse.transaction():
+        new = enqueue(warehouse, messages)
     return {
         "start": document.start,
         "end": document.end,
         "files": [str(path) for path in written if path.suffix != ".csv"],
+        "messages": new,
         "headlines": list(document.headlines),
     }

@@ -1,7 +1,7 @@
 """What a job is and what it is given."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,11 @@ class Work:
     clock: Clock
     due_at: datetime
     """The date of the schedule that the run is for, however late it is."""
+    is_stopping: Callable[[], bool] = lambda: False
+    """Whether the process ends: what can be left for the next one should be."""
+    kept: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What a job keeps from one run to the next, by a name of its own. It is dear to make and can
+    be made again: a process that dies takes it along."""
 
 
 Detail = Mapping[str, Any]

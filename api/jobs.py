@@ -6,6 +6,7 @@ reason for its default. Feeds are no jobs: each has a cadence of its own (`api.s
 
 from api.job_reports import daily_report_job, weekly_report_job
 from api.job_risk import advise_job, forecast_job, retrain_job, verify_job
+from api.job_telling import alerts_job, deliver_job
 from api.job_upkeep import backup_job, compact_job, retain_job
 from api.job_work import Job
 
@@ -19,6 +20,8 @@ JOBS = (
     Job("compact", "Give back the space of removed rows.", compact_job),
     Job("report_daily", "Report on the day before.", daily_report_job),
     Job("report_weekly", "Report on the seven days before.", weekly_report_job),
+    Job("alerts", "Judge the rules for alerts.", alerts_job, is_quick=True),
+    Job("deliver", "Send the reports and alerts that are due.", deliver_job, is_quick=True),
 )
 
 

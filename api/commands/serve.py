@@ -206,7 +206,14 @@ def _jobs(service: Service, crew: Crew, keeper: ViewKeeper) -> Generator[None]:
         tell_job(report)
 
     # Each run is given a date of its own.
-    work = Work(service.reading, service.writing, service.settings, service.clock, service.clock())
+    work = Work(
+        service.reading,
+        service.writing,
+        service.settings,
+        service.clock,
+        service.clock(),
+        service.stopping.is_set,
+    )
     scheduler = background(2 * len(JOBS), died=lambda error: crew.fail("jobs", error))
     desk = JobDesk(work, JOBS, scheduler=scheduler, told=told)
     desk.start()

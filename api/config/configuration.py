@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.config.alerts import AlertsSection
-from api.config.channels import ChannelSection
+from api.config.channels import Channel
 from api.config.jobs import BackupSection, JobsSection, ReportsSection, RetentionSection
 from api.config.market import CollectSection, MarketSection, WarehouseSection
 from api.config.section import Section
@@ -28,4 +28,4 @@ class Configuration(Section):
     backup: BackupSection = BackupSection()
     retention: RetentionSection = RetentionSection()
     alerts: AlertsSection = AlertsSection()
-    channels: dict[Name, ChannelSection] = Field(default={}, max_length=200)
+    channels: dict[Name, Channel] = Field(default={}, max_length=200)

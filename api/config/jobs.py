@@ -85,6 +85,18 @@ class JobsSection(Section):
         unit=CRON,
         why="A week from Monday to Sunday, at the beginning of the next.",
     )
+    alerts: Cron = setting(
+        "* * * * *",
+        about="When the rules for alerts are judged.",
+        unit=CRON,
+        why="A notice of the cloud is minutes long: the next look must be before it ends.",
+    )
+    deliver: Cron = setting(
+        "* * * * *",
+        about="When the reports and alerts that are due are sent.",
+        unit=CRON,
+        why="An alert is told within the minute.",
+    )
 
 
 ReportForm = Literal["html", "md", "json", "csv"]
