@@ -23,6 +23,7 @@ from api.service.state import Service
 from api.service.zone_names import Names, zone_names
 from api.skill import skill_rows
 from warehouse.errors import WarehouseError
+from warehouse.job_runs import latest_job_runs
 from warehouse.records import Offering
 
 MOST_OFFERINGS = 2_000
@@ -50,6 +51,7 @@ class DataGauges(Collector):
         yield from self._served()
         try:
             yield from self._feeds()
+            yield from self._jobs(now)
             yield from _forecasts(self._service.forecasts, now)
             if view := self._service.markets.newest:
                 yield from _market(view, now)
@@ -79,6 +81,17 @@ class DataGauges(Collector):
                 late.add_metric(labels, one.is_waited_for)
             failures.add_metric(labels, one.failures)
         yield from (age, late, failures)
+
+    def _jobs(self, now: datetime) -> Iterator[Metric]:
+        age = _gauge("spotcast_job_age_seconds", "Since the last good run of a job.", ("job",))
+        failures = _gauge("spotcast_job_failures", "Failed runs since the last good one.", ("job",))
+        with self._service.reading() as warehouse:
+            runs = latest_job_runs(warehouse)
+        for row in runs.iter_rows(named=True):
+            if row["last_good_at"]:
+                age.add_metric((row["job"],), (now - row["last_good_at"]).total_seconds())
+            failures.add_metric((row["job"],), row["failures"])
+        yield from (age, failures)
 
     def _offered(self, view: MarketView) -> Iterable[Metric]:
         """Made once for each view: the series are many, and hold as long as it does."""
