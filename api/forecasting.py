@@ -120,11 +120,8 @@ def store_forecast(store: Warehouse, made: Made, *, bands_once_in: timedelta | N
     frame = made.market.frame
     with store.transaction():
         if bands_once_in and not frame.is_empty():
-            issued: datetime = frame["issued_at"][-1]
-            lately = issued - bands_once_in
-            known = pools_without_gpu(store, since=lately).with_columns(
-                made_from=pl.lit(PUBLISHED_BAND)
-            )
+            known = pools_without_gpu(store, since=made.issued_at - bands_once_in)
+            known = known.with_columns(made_from=pl.lit(PUBLISHED_BAND))
             frame = frame.join(known, on=known.columns, how="anti")
         return append_forecasts(store, frame)
 

@@ -6,6 +6,7 @@ from api.delivery.notice import Attachment, Notice, addressed, chosen
 from api.job_work import Detail, Work
 from api.reports.market.asked import span_of
 from api.reports.market.document import Period, ReportDocument
+from api.reports.market.words import shown
 from api.reports.market.writing import Form, stem, text_of, write_report
 from api.settings import Settings
 from warehouse.outbox import enqueue
@@ -39,7 +40,7 @@ def report_notice(document: ReportDocument) -> Notice:
         title=f"Spotcast {document.period.value} report, {days}",
         text="\n".join(document.headlines),
         at=document.end,
-        facts={"period": document.period.value, "days": days},
+        facts={one.label: shown(one.value, one.kind) for one in document.figures},
         attachments=tuple(
             Attachment(
                 name=f"{name}.{form.value}", media_type=media_type, text=text_of(document, form)

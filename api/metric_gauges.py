@@ -25,6 +25,7 @@ from api.service.zone_names import Names, zone_names
 from api.skill import skill_rows
 from warehouse.alerts import alerts, last_look
 from warehouse.errors import WarehouseError
+from warehouse.job_runs import latest_job_runs
 from warehouse.records import Offering
 
 MOST_OFFERINGS = 2_000
@@ -53,6 +54,7 @@ class DataGauges(Collector):
         try:
             yield from self._feeds()
             yield from self._alerts(now)
+            yield from self._jobs(now)
             yield from _forecasts(self._service.forecasts, now)
             if view := self._service.markets.newest:
                 yield from _market(view, now)
@@ -100,6 +102,17 @@ class DataGauges(Collector):
             "Since the rules of the alerts were last judged.",
             value=(now - looked_at).total_seconds(),
         )
+
+    def _jobs(self, now: datetime) -> Iterator[Metric]:
+        age = _gauge("spotcast_job_age_seconds", "Since the last good run of a job.", ("job",))
+        failures = _gauge("spotcast_job_failures", "Failed runs since the last good one.", ("job",))
+        with self._service.reading() as warehouse:
+            runs = latest_job_runs(warehouse)
+        for row in runs.iter_rows(named=True):
+            if row["last_good_at"]:
+                age.add_metric((row["job"],), (now - row["last_good_at"]).total_seconds())
+            failures.add_metric((row["job"],), row["failures"])
+        yield from (age, failures)
 
     def _offered(self, view: MarketView) -> Iterable[Metric]:
         """Made once for each view: the series are many, and hold as long as it does."""
