@@ -1,1 +1,1 @@
-"""What is told to people: notices, and how they are delivered."""
+"""Messages to people and machines: what is told, to which channels, and sending until accepted."""
