@@ -35,7 +35,7 @@ class Served:
 
     def __init__(self, database: Path, log: Path, *options: str) -> None:
         command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
-        place = ["--port", str(free_port()), "-w", str(database)]
+        place = ["--port", str(free_port()), "-w", str(database), "--no-jobs"]
         self.program = Program([*command, *place, *options], log)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{place[1]}", trust_env=False)
 
@@ -96,6 +96,21 @@ def test_it_reads_serves_and_stops_when_it_is_asked(database: Path) -> None:
     assert [one["event"] for one in lines][-2:] == ["stopping", "stopped"]
     with Warehouse.open(database) as warehouse:
         assert warehouse.rows("select count(*) from zone_alias")[0][0] == 6
+
+
+def test_jobs_are_done_by_the_clock_and_leave_rows(database: Path) -> None:
+    with served(database, "--no-collect", "--jobs") as one:
+        wait_for(lambda: "job_run" in one.events(), "a job is done")
+        one.program.send(signal.SIGTERM)
+        code = one.program.ended(SECONDS)
+        told = [
+            (line["job"], line["outcome"]) for line in one.lines() if line["event"] == "job_run"
+        ]
+
+    assert code == 0
+    with Warehouse.open(database) as warehouse:
+        rows = warehouse.rows("select job, outcome from job_run order by started_at")
+    assert rows == told
 
 
 def test_a_request_under_way_is_answered_before_it_stops(database: Path) -> None:
