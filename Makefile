@@ -89,8 +89,9 @@ bench-api: $(READY) ## The HTTP server under load on 20 million price rows; ten 
 	$(BIN)/python -m benchmarks.api
 
 .PHONY: docs
-docs: $(READY) ## Write docs/data.md from the schema
+docs: $(READY) ## Write docs/data.md from the schema, docs/settings.md from the sections
 	$(BIN)/spotcast schema --output docs/data.md
+	$(BIN)/spotcast config docs --output docs/settings.md
 
 .PHONY: wheel
 wheel: $(READY) ## Build the wheel, install it elsewhere and run it from an empty folder

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -68,12 +69,17 @@ COMMANDS = {
     "mcp": "mcp.mcp_command",
     "report": "report.report_app",
     "alerts": "alerts.alerts_app",
+    "config": "config.config_app",
     "keys": "keys.keys_app",
     "db": "db.db_app",
+    "jobs": "jobs.jobs_app",
     "schema": "schema.schema_command",
 }
 """Each command's function in `api.commands`, in the order of the help. It is imported when it is
 asked for: all of them together load every library that any of them needs, which takes seconds."""
+
+
+CONFIG_OPTION = "--config"
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
@@ -91,7 +97,8 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(start)
     app.command("version")(version_command)
-    named = next((one for one in arguments if not one.startswith("-")), None)
+    after = arguments[2:] if arguments[:1] == [CONFIG_OPTION] else arguments
+    named = next((one for one in after if not one.startswith("-")), None)
     if named == "version" or (named is None and "--version" in arguments):
         return app
     for name, place in COMMANDS.items():
@@ -114,17 +121,50 @@ def _version(*, wanted: bool) -> None:
 
 def start(
     context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="The configuration file; else SPOTCAST_CONFIG, else the user's.",
+        ),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Read the settings before any command runs."""
-    context.obj = current_settings()
+    if context.invoked_subcommand == "config":
+        # It says itself what is wrong with them.
+        context.obj = config
+        return
+    settings = context.obj = current_settings(config)
+    if settings.configured:
+        # What it needs is loaded by then; without a file nobody pays for it.
+        from api.config.options import defaults  # noqa: PLC0415
+
+        context.default_map = defaults(context.command, settings.configured)
+        if context.invoked_subcommand in {"serve", "mcp"}:
+            settings.configured.check_server()
 
 
 def version_command() -> None:
     """Show the version."""
     sys.stdout.write(f"spotcast {version('spotcast')}\n")
+
+
+def _config_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``--config`` before the command, wherever it was written."""
+    for place, one in enumerate(arguments):
+        if one == CONFIG_OPTION and place + 1 < len(arguments):
+            rest = [*arguments[:place], *arguments[place + 2 :]]
+            return [CONFIG_OPTION, arguments[place + 1], *rest]
+        if one.startswith(f"{CONFIG_OPTION}="):
+            rest = [*arguments[:place], *arguments[place + 1 :]]
+            return [CONFIG_OPTION, one.partition("=")[2], *rest]
+        if one == "--":
+            break
+    return list(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     redact_logs()
     # A request that is tried again is no news; what came of it in the end is told.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    given = sys.argv[1:] if arguments is None else arguments
+    given = _config_first(sys.argv[1:] if arguments is None else arguments)
     try:
         app_for(given)(args=given)
     except (NoAnswerError, WarehouseError, AdvisorError) as error:

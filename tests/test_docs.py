@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import main
+from api.cli import COMMANDS, main
+from api.config.jobs import JobsSection
 from tests.support.market import a_pool, a_price, a_shape, a_signal
 from warehouse.frames import frames_of
 from warehouse.records import Record
@@ -85,3 +86,18 @@ def test_every_target_of_the_makefile_is_explained() -> None:
 
     assert len(targets) > 10
     assert [name for name, rest in targets if "##" not in rest] == []
+
+
+def test_every_command_has_a_page() -> None:
+    told = "\n".join(read(page) for page in PAGES if page.name != "CHANGELOG.md")
+    missing = [name for name in COMMANDS if not re.search(rf"(?:spotcast|make) {name}\b", told)]
+
+    assert missing == []
+
+
+def test_every_job_is_on_the_page_about_jobs() -> None:
+    jobs = list(JobsSection.model_fields)
+    page = ROOT / "docs" / "jobs.md"
+    told = read(page) if jobs else ""
+
+    assert [name for name in jobs if f"`{name}`" not in told] == []

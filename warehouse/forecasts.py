@@ -29,6 +29,15 @@ LONGEST_NOTICE = timedelta(minutes=10)
 """An end by the user this soon after the cloud's announcement answers it. Notices are 30 s (GCP),
 2 min (AWS) and 5 min (Alibaba Cloud); the rest is for draining that is slow to be seen."""
 
+WITHOUT_GPU = """
+    select distinct provider, region, zone, instance_type
+    from risk_forecast
+    anti join (
+        select provider, instance_type from current_instance_type where gpu_count > 0
+    ) as with_gpu using (provider, instance_type)
+    where issued_at > $since
+"""
+
 STORED = """
     with stored as (
         select *, issued_at + to_microseconds(cast(1e6 * horizon_seconds as bigint)) as resolved_at
@@ -283,6 +292,14 @@ def append_forecasts(warehouse: Warehouse, frame: pl.DataFrame) -> int:
     Call it inside `Warehouse.transaction`.
     """
     return warehouse.append(RISK_FORECAST, frame)
+
+
+def pools_without_gpu(warehouse: Warehouse, *, since: datetime) -> pl.DataFrame:
+    """The pools that have a forecast issued after ``since``, without those known to have GPUs.
+
+    Columns: provider, region, zone, instance_type.
+    """
+    return warehouse.ask(WITHOUT_GPU, {"since": since})
 
 
 def newest_forecasts(

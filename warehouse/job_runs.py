@@ -25,7 +25,7 @@ REFUSE = """
 """
 FINISH = """
     update job_run
-    set finished_at = $now, outcome = $outcome, error = $error, detail = cast($detail as json)
+    set finished_at = $now, outcome = $outcome, error = $error, detail = $detail
     where run_id = $run_id
 """
 ABANDON = """
@@ -65,7 +65,7 @@ LATEST = """
     )
     select
         job, due_at, started_at, finished_at, outcome, error, last_good_at,
-        cast(last_good_detail as varchar) as last_good_detail,
+        last_good_detail,
         (
             select count(*)
             from job_run as run

@@ -175,6 +175,16 @@ OUTDATED = {
             )
     """,
     "alert_change": "delete from alert_change where changed_at < $end",
+    "job_run": """
+        delete from job_run
+        where started_at < $end
+            and outcome <> 'running'
+            and run_id not in (
+                select arg_max(run_id, started_at)
+                from job_run
+                group by job, outcome
+            )
+    """,
     "retention_run": """
         delete from retention_run
         where done_at < $end
@@ -185,7 +195,7 @@ OUTDATED = {
             )
     """,
 }
-"""What goes for good. Of forecasts the newest of each pool and horizon stays, of feed runs the
+"""What goes for good. Of forecasts the newest of each pool and horizon stays, of runs the
 newest of each outcome: what came last is asked for however old it is."""
 
 NOTE = """
@@ -224,7 +234,7 @@ class Terms:
     """Hand-overs and what was done to the cluster for them: the usual five years of an audit."""
 
     runs: timedelta = timedelta(days=365)
-    """Feed runs, the audit of alerts, and these notes of what was taken out."""
+    """Runs of feeds and jobs, the audit of alerts, and these notes of what was taken out."""
 
     def __post_init__(self) -> None:
         if self.raw < MEMORY:
@@ -252,6 +262,7 @@ class Terms:
             "replacement": self.decisions,
             "replacement_action": self.decisions,
             "feed_run": self.runs,
+            "job_run": self.runs,
             "retention_run": self.runs,
             "alert_change": self.runs,
         }.get(table, self.outcomes)

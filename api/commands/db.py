@@ -2,14 +2,16 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from api.config.jobs import terms_of
 from api.errors import EXIT_FAILED, NoAnswerError
+from api.job_upkeep import backups_in
 from api.options import Output, span
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
@@ -22,7 +24,7 @@ from warehouse import backup as backing
 from warehouse import compacting
 from warehouse.checking import Checked, Wrong, check
 from warehouse.errors import WarehouseBusyError
-from warehouse.retention import Removed, Terms, retain
+from warehouse.retention import Removed, retain
 from warehouse.store import Warehouse
 
 db_app = typer.Typer(
@@ -56,7 +58,7 @@ REMOVED_COLUMNS = (
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--folder", file_okay=False, help="Folder of the backups; beside the database."),
+    typer.Option("--folder", file_okay=False, help="Folder of the backups, else as it is set."),
 ]
 
 
@@ -75,9 +77,7 @@ def backup_command(
     with _free(path, "a server makes them itself: its job `backup`"):
         database = Warehouse.as_it_is(path)
     with database:
-        made = backing.back_up(
-            database, folder or backing.backup_folder(path), utc_now(), keep=keep
-        )
+        made = backing.back_up(database, _place(context, folder, warehouse), utc_now(), keep=keep)
     rows = sum(made.manifest.rows.values())
     typer.echo(str(made.folder))
     note(
@@ -93,7 +93,7 @@ def backups_command(
     warehouse: WarehouseOption = None,
 ) -> None:
     """List the backups, from the newest."""
-    now, place = utc_now(), folder or backing.backup_folder(_path(context, warehouse))
+    now, place = utc_now(), _place(context, folder, warehouse)
     rows = []
     for one in backing.backups(place):
         told = asdict(one.manifest)
@@ -123,7 +123,7 @@ def restore_command(
 ) -> None:
     """Put a backup in the place of the database, brought to this version's schema."""
     path = _path(context, warehouse)
-    source = backup or backing.newest_backup(backing.backup_folder(path)).folder
+    source = backup or backing.newest_backup(_place(context, None, warehouse)).folder
     with _free(path, "stop the server, restore, and start it again"):
         rows, aside = backing.restore(source, path, utc_now(), is_forced=force)
     typer.echo(f"{path}: {sum(rows.values()):,} rows from {source}")
@@ -165,19 +165,26 @@ def compact_command(context: typer.Context, warehouse: WarehouseOption = None) -
 def retain_command(
     context: typer.Context,
     raw: Annotated[
-        timedelta, typer.Option(parser=span, metavar="TIME", help="Keep facts as told for so long.")
-    ] = "90d",  # type: ignore[assignment] # typer gives defaults to the parser
+        timedelta | None,
+        typer.Option(parser=span, metavar="TIME", help="Keep facts as told for so long."),
+    ] = None,
     hourly: Annotated[
-        timedelta, typer.Option(parser=span, metavar="TIME", help="Keep hourly prices so long.")
-    ] = "730d",  # type: ignore[assignment] # the same
+        timedelta | None,
+        typer.Option(parser=span, metavar="TIME", help="Keep hourly prices so long."),
+    ] = None,
     output: Output = Format.TABLE,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """Roll up and remove what is older than its term; what is in force or needed stays."""
+    """Roll up and remove what is older than its term; what is in force or needed stays.
+
+    The terms are those of the settings, section [retention]; an option wins.
+    """
     path, now = _path(context, warehouse), utc_now()
-    terms = Terms(raw=raw, hourly=hourly)
+    settings: Settings = context.obj
+    terms = terms_of(settings.retention)
+    terms = replace(terms, raw=raw or terms.raw, hourly=hourly or terms.hourly)
     speaking = speaking_of(providers().values())
-    with _free(path, "a server does it itself: its job `compact`"):
+    with _free(path, "a server does it itself: its job `retain`"):
         database = Warehouse.open(path, patience_seconds=0)
     with database:
         done = list(retain(database, now, terms, speaking))
@@ -209,6 +216,12 @@ def export_command(
 def _path(context: typer.Context, warehouse: Path | None) -> Path:
     settings: Settings = context.obj
     return settings.at(warehouse).warehouse
+
+
+def _place(context: typer.Context, folder: Path | None, warehouse: Path | None) -> Path:
+    """Where backups are; those of a database that is named are beside it."""
+    settings: Settings = context.obj
+    return folder or (backing.backup_folder(warehouse) if warehouse else backups_in(settings))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from warehouse.store import Warehouse
 
 HEADER = """# Data
 
-Made by `make docs` from the schema and the import kinds; do not edit.
+Made by `make docs` (`spotcast schema`) from the schema and the import kinds; do not edit.
 
 Times are UTC; a time without a zone in a CSV counts as UTC. Shares run from 0 to 1. An empty
 value is unknown, never zero: a price of 0 is refused.

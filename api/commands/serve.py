@@ -21,6 +21,9 @@ from api.guard.options import GuardOptions
 from api.guard.places import PlaceFinder
 from api.guard.report import Mode
 from api.guard.webhook import Webhook
+from api.job_work import Work
+from api.jobs import JOBS
+from api.jobs_running import JobDesk, JobReport
 from api.metrics import Metrics
 from api.options import span, with_fields
 from api.routes.price_server import OPEN_PATHS
@@ -36,6 +39,7 @@ from api.settings import Settings
 from api.wiring import lacking, live_connections, replay_connections, scopes, utc_now
 from collector.provider import Feed, Provider
 from collector.run import FeedReport
+from warehouse.job_runs import JobOutcome
 from warehouse.store import Warehouse
 
 LOG = logging.getLogger("spotcast.server")
@@ -56,6 +60,10 @@ class ServeOptions:
     collect: Annotated[
         bool,
         typer.Option("--collect/--no-collect", help="Read feeds by the clock, as `watch` does."),
+    ] = True
+    jobs: Annotated[
+        bool,
+        typer.Option("--jobs/--no-jobs", help="Do the jobs of `spotcast jobs` by the clock."),
     ] = True
     guard: Annotated[
         Mode | None,
@@ -85,7 +93,7 @@ class ServeOptions:
 def serve_command(
     asked: ServeOptions, feeds: FeedChoice, guarding: GuardOptions, context: typer.Context
 ) -> None:
-    """Serve the HTTP API, read feeds by the clock and, with --guard, guard a cluster.
+    """Serve the HTTP API, read feeds and do jobs by the clock and, with --guard, guard a cluster.
 
     The database is held as long as it runs: ask the server, or stop it before using other
     commands. Ends with Ctrl-C or SIGTERM, when requests, runs and a hand-over under way are
@@ -121,6 +129,8 @@ def serve_command(
         stack.callback(keeper.wake)
         if ready:
             stack.enter_context(_desk(service, ready, feeds, crew, metrics, keeper))
+        if asked.jobs:
+            stack.enter_context(_jobs(service, crew, keeper))
         if guards:
             crew.start("guard", guards.work(metrics))
             stack.callback(guards.watch.wake)
@@ -185,6 +195,38 @@ def _desk(
             yield
         finally:
             desk.stop()
+
+
+@contextmanager
+def _jobs(service: Service, crew: Crew, keeper: ViewKeeper) -> Generator[None]:
+    """Jobs are done by the clock while it lasts; runs under way are finished."""
+
+    def told(report: JobReport) -> None:
+        keeper.wake()
+        tell_job(report)
+
+    # Each run is given a date of its own.
+    work = Work(service.reading, service.writing, service.settings, service.clock, service.clock())
+    scheduler = background(2 * len(JOBS), died=lambda error: crew.fail("jobs", error))
+    desk = JobDesk(work, JOBS, scheduler=scheduler, told=told)
+    desk.start()
+    try:
+        yield
+    finally:
+        desk.stop()
+
+
+def tell_job(report: JobReport) -> None:
+    """One line of the log for each run."""
+    told = {
+        "job": report.job,
+        "due_at": report.due_at.isoformat(),
+        "outcome": report.outcome.value,
+        "seconds": round(report.took.total_seconds(), 3),
+        "error": report.error,
+    }
+    level = logging.INFO if report.outcome is JobOutcome.OK else logging.WARNING
+    LOG.log(level, "job_run", extra={"told": told})
 
 
 def tell_run(report: FeedReport) -> None:

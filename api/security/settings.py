@@ -106,6 +106,16 @@ def oidc_settings(environ: Mapping[str, str]) -> OidcSettings | None:
     return OidcSettings(issuer, audience, claim, _mapping(environ.get(SCOPES) or DEFAULT_SCOPES))
 
 
+def check(environ: Mapping[str, str]) -> None:
+    """Read all of them.
+
+    Raises:
+        SettingsError: a value is not what it should be, or is missing.
+    """
+    gate_settings(environ)
+    oidc_settings(environ)
+
+
 def is_https(url: str) -> bool:
     """Whether it is an address that nobody between can change: https, or on this machine."""
     try:

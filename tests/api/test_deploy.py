@@ -10,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.config.document import parsed
+from api.config.reading import configured
 from api.metrics import Metrics
 from api.server.observing import Seen
 from collector.run import FeedReport
@@ -160,5 +162,9 @@ def test_the_manifest_runs_one_process_without_rights_and_probes_its_health() ->
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
-    database = next(one for one in container["env"] if one["name"] == "SPOTCAST_WAREHOUSE")
-    assert database["value"].startswith(mounts["data"] + "/")
+    (name, text), *_ = kinds["ConfigMap"]["data"].items()
+    found = configured(parsed(Path(mounts["config"], name), text.encode()), {})
+    assert container["args"] == ["--config", f"{mounts['config']}/{name}", "serve"]
+    assert found.environ["SPOTCAST_WAREHOUSE"].startswith(mounts["data"] + "/")
+    assert found.environ["SPOTCAST_KEYS"].startswith(mounts["keys"] + "/")
+    assert found.configuration.serve.port == container["ports"][0]["containerPort"]

@@ -40,6 +40,7 @@ WORDS = {
     "fact": "'spot_price'",
     "seen_at": "timestamptz '2026-01-15 00:00:00+00'",
     "pages": "'{}'",
+    "detail": "'{}'",
     "drivers": "'[]'",
     "signals": "null",
 }

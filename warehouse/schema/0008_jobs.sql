@@ -8,7 +8,7 @@ create table job_run (
     finished_at timestamptz,
     outcome varchar not null,
     error varchar,
-    detail json
+    detail varchar
 );
 comment on table job_run is 'Each attempt to do a job: by the clock of `spotcast serve`, or by `spotcast jobs run`.';
 comment on column job_run.run_id is 'Identifier.';
@@ -18,4 +18,4 @@ comment on column job_run.started_at is 'When it began (UTC).';
 comment on column job_run.finished_at is 'When it ended, or was found to have been killed (UTC).';
 comment on column job_run.outcome is 'running, ok, failed, killed (its process ended first) or refused (the run before it was still under way).';
 comment on column job_run.error is 'What went wrong, in a sentence.';
-comment on column job_run.detail is 'What it did, as JSON: the figures of each job are in docs/jobs.md.';
+comment on column job_run.detail is 'What it did, as JSON; the figures of each job are in docs/jobs.md.';
