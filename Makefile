@@ -50,7 +50,8 @@ contracts: $(READY) ## Who may import whom
 	$(BIN)/lint-imports
 
 # One process per core: threads of OpenMP would only wait for each other, with all their might.
-EACH_CORE := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+# Compiled modules are kept, whatever the caller's shell says: each process compiled all tests anew.
+EACH_CORE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: test
 test: $(READY) ## The tests: no network, no account, no cluster

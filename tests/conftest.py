@@ -12,6 +12,7 @@ from botocore.loaders import JSONFileLoader
 from botocore.retries.bucket import TokenBucket
 from hypothesis import settings
 
+from tests.support.reused import Reused
 from tests.support.schema import copying
 from warehouse import store
 from warehouse.store import Warehouse
@@ -91,10 +92,18 @@ def now() -> datetime:
     return datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def _warehouses() -> Iterator[Reused]:
+    """Those that tests have left as new."""
+    made = Reused()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def warehouse() -> Iterator[Warehouse]:
+def warehouse(_warehouses: Reused) -> Iterator[Warehouse]:
     """An empty database in memory."""
-    with Warehouse.in_memory() as made:
+    with _warehouses.empty() as made:
         yield made
 
 

@@ -25,10 +25,15 @@ def copying(template: Path) -> Migrate:
 
     def filled(connection: duckdb.DuckDBPyConnection, now: datetime | None = None) -> list[str]:
         if connection.execute(EMPTY).fetchall() == [(True,)]:
-            ((name,),) = connection.execute(HERE).fetchall()
-            connection.execute(f"attach '{template}' as schema_of_tests (read_only)")
-            connection.execute(f'copy from database schema_of_tests to "{name}"')
-            connection.execute("detach schema_of_tests")
+            copy_of(template, connection)
         return migrate(connection, now)
 
     return filled
+
+
+def copy_of(template: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy what is in a database's file into an empty database: its schema and its rows."""
+    ((name,),) = connection.execute(HERE).fetchall()
+    connection.execute(f"attach '{template}' as schema_of_tests (read_only)")
+    connection.execute(f'copy from database schema_of_tests to "{name}"')
+    connection.execute("detach schema_of_tests")
