@@ -176,8 +176,15 @@ OUTDATED = {
     """,
     "job_run": """
         delete from job_run
-        where started_at < $end
-            and outcome <> 'running'
+        where outcome <> 'running'
+            and (
+                started_at < $end
+                or run_id in (
+                    select run_id
+                    from job_run
+                    qualify row_number() over (partition by job order by started_at desc) > 10000
+                )
+            )
             and run_id not in (
                 select arg_max(run_id, started_at)
                 from job_run
@@ -196,8 +203,9 @@ OUTDATED = {
             )
     """,
 }
-"""What goes for good. Of forecasts the newest of each pool and horizon stays, of runs the
-newest of each outcome: what came last is asked for however old it is."""
+"""What goes for good. Of forecasts the newest of each pool and horizon stays, of runs the newest of
+each outcome: what came last is asked for however old it is. Of the runs of a job 10,000 stay, which
+is a week of one that runs by the minute."""
 
 NOTE = """
     insert into retention_run by name
