@@ -7,7 +7,7 @@ that holds it, one that ends with ``_file`` a file with nothing else in it.
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,6 +16,13 @@ from api.config.section import Section, setting
 NO_DEFAULT = "only you know it"
 KEY = "none: as boto3 finds it: environment, profile, role of the machine"
 EITHER = "name one of the two; which one depends on how your platform hands out secrets"
+
+
+def kind() -> Any:
+    """The setting that says which kind of channel a table is."""
+    return setting(
+        about="Which kind of channel it is.", unit="", why="each kind has settings of its own"
+    )
 
 
 class Security(StrEnum):
@@ -74,14 +81,14 @@ class ChannelSection(Section):
 class FolderChannel(ChannelSection):
     """A folder: each message becomes a folder in it, with its attachments."""
 
-    kind: Literal["folder"]
+    kind: Literal["folder"] = kind()
     path: Path = setting(about="Where the folders go; it is made.", unit="path", why=NO_DEFAULT)
 
 
 class SmtpChannel(ChannelSection):
     """Mail, by a server that speaks SMTP."""
 
-    kind: Literal["smtp"]
+    kind: Literal["smtp"] = kind()
     host: str = setting(about="The mail server.", unit="", why=NO_DEFAULT, min_length=1)
     port: int = setting(
         587, about="Its port.", unit="", why="submission (RFC 6409)", ge=1, le=65_535
@@ -134,7 +141,7 @@ class SmtpChannel(ChannelSection):
 class SlackChannel(ChannelSection):
     """A Slack channel, by the address of an incoming webhook. The address is the secret."""
 
-    kind: Literal["slack"]
+    kind: Literal["slack"] = kind()
     url_env: str | None = setting(
         None, about="Environment variable with the webhook's address.", unit="variable", why=EITHER
     )
@@ -157,7 +164,7 @@ class SlackChannel(ChannelSection):
 class WebhookChannel(ChannelSection):
     """Any program that takes a POST over HTTP."""
 
-    kind: Literal["webhook"]
+    kind: Literal["webhook"] = kind()
     url: Url | None = setting(
         None,
         about="Where to post to, if the address is no secret.",
@@ -218,7 +225,7 @@ class WebhookChannel(ChannelSection):
 class ObjectStorageChannel(ChannelSection):
     """A bucket that speaks S3: of AWS, or of another cloud by its endpoint."""
 
-    kind: Literal["object_storage"]
+    kind: Literal["object_storage"] = kind()
     bucket: str = setting(about="The bucket.", unit="", why=NO_DEFAULT, min_length=3)
     prefix: str = setting(
         "spotcast/",

@@ -9,6 +9,7 @@ from typing import Any
 from api.config.places import channels_named, leaves, value_at
 from api.config.reading import Configured
 from api.config.table import NAME, PREFIX, SECRETS, by_variable, rows
+from api.delivery.checking import unfit
 from api.settings import CONFIG
 
 
@@ -20,6 +21,7 @@ def warnings(found: Configured) -> Iterator[str]:
     yield from _without_effect(found)
     yield from _secrets(found)
     yield from _folders(found)
+    yield from _channels(found)
 
 
 def _unknown_variables(found: Configured) -> Iterator[str]:
@@ -96,6 +98,13 @@ def _folders(found: Configured) -> Iterator[str]:
     if warehouse and not _can_write(Path(warehouse).expanduser().parent):
         row = by_variable()["SPOTCAST_WAREHOUSE"]
         yield f"{found.origin(row)}: {row.key}: the folder of {warehouse} cannot be written to"
+
+
+def _channels(found: Configured) -> Iterator[str]:
+    """What would keep a channel from delivering; whether its secrets are there is told above."""
+    for name, channel in found.configuration.channels.items():
+        for trouble in unfit(name, channel, found.environ):
+            yield f"{_place(found, ('channels', name))}: channels.{name}: {trouble}"
 
 
 def _can_write(folder: Path) -> bool:

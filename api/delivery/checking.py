@@ -40,15 +40,19 @@ def sample(channel: str, now: datetime) -> Notice:
 
 def troubles(name: str, channel: ChannelSection, environ: Mapping[str, str]) -> list[str]:
     """Why the channel could not deliver now, as far as can be told without reaching it."""
-    return list(_troubles(name, channel, environ))
+    return [*_missing(channel, environ), *unfit(name, channel, environ)]
 
 
-def _troubles(name: str, channel: ChannelSection, environ: Mapping[str, str]) -> Iterator[str]:
+def _missing(channel: ChannelSection, environ: Mapping[str, str]) -> Iterator[str]:
     for secret in SECRETS:
         try:
             secret_of(channel, secret, environ)
         except DeliveryError as error:
             yield str(error)
+
+
+def unfit(name: str, channel: ChannelSection, environ: Mapping[str, str]) -> Iterator[str]:
+    """The same, but for secrets: a template that is wrong, a folder that cannot be written to."""
     now = datetime.now(UTC)
     notice = sample(name, now)
     receiver = channel.receivers[0]

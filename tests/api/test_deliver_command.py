@@ -1,41 +1,37 @@
 """``spotcast deliver``: what waits is sent, shown, or taken up again."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from api.config.channels import ChannelSection, FolderChannel, SlackChannel, WebhookChannel
 from api.delivery.notice import Notice, addressed
-from api.settings import Settings, settings_from
+from api.settings import current_settings
 from tests.support.cli import Run
 from tests.support.receivers import Fault, hook
 from warehouse.outbox import enqueue
 from warehouse.store import Warehouse
 
+OUT = '[channels.out]\nkind = "folder"\npath = "out"\n'
 AT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
 
-def configured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **channels: ChannelSection
-) -> Settings:
-    """Let the command have these channels, and put a report into the outbox for each."""
-    settings = replace(
-        settings_from({"SPOTCAST_WAREHOUSE": str(tmp_path / "desk.duckdb")}), channels=channels
-    )
-    monkeypatch.setattr("api.cli.current_settings", lambda: settings)
+def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, channels: str) -> None:
+    """A configuration file with these channels, and a report in the outbox for each."""
+    file = tmp_path / "spotcast.toml"
+    file.write_text(f'[warehouse]\npath = "desk.duckdb"\n{channels}')
+    monkeypatch.setenv("SPOTCAST_CONFIG", str(file))
+    settings = current_settings()
     told = Notice(kind="report", key="w", title="Week", text="Prices rose.", at=AT)
     with Warehouse.open(settings.warehouse) as store, store.transaction():
-        enqueue(store, addressed([told], channels, AT))
-    return settings
+        enqueue(store, addressed([told], settings.channels, AT))
 
 
 def test_what_is_due_is_sent_once(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    configured(monkeypatch, tmp_path, out=FolderChannel(kind="folder", path=tmp_path / "out"))
+    configured(monkeypatch, tmp_path, OUT)
 
     first, second = run("deliver"), run("deliver")
 
@@ -51,9 +47,8 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_taken_up_again
     is_up: list[bool] = []
     with hook(lambda _: None if is_up else Fault.BROKEN) as received:
         # So old a message is given up with its first failure.
-        url = f"http://127.0.0.1:{received.port}/"
-        told = WebhookChannel(kind="webhook", url=url, give_up_after_hours=0.001)
-        configured(monkeypatch, tmp_path, hook=told)
+        told = f'url = "http://127.0.0.1:{received.port}/"\ngive_up_after_hours = 0.001\n'
+        configured(monkeypatch, tmp_path, f'[channels.hook]\nkind = "webhook"\n{told}')
         failed = run("deliver")
         (row,) = json.loads(run("deliver", "--state", "given_up", "-o", "json").out)["messages"]
         is_up.append(True)
@@ -70,9 +65,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_taken_up_again
 def test_a_test_message_goes_past_the_outbox(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    slack = SlackChannel(kind="slack", url_env="SLACK")
-    out = FolderChannel(kind="folder", path=tmp_path / "out")
-    configured(monkeypatch, tmp_path, out=out, slack=slack)
+    configured(monkeypatch, tmp_path, OUT + '[channels.slack]\nkind = "slack"\nurl_env = "SLACK"\n')
 
     ended, missing = run("deliver", "--test", "out"), run("deliver", "--test", "slack")
     unknown = run("deliver", "--test", "nobody")
