@@ -40,16 +40,33 @@ def pool_readings(sight: Sight) -> list[Reading]:
     if not (section.risk.enabled or section.price.enabled):
         return found
     running = running_pools(sight.warehouse, sight.now)
+    risk, price = (
+        _types(sight, rule, running) if rule.enabled else []
+        for rule in (section.risk, section.price)
+    )
+    if section.risk.enabled and not risk:
+        found.append(_nothing("risk", NONE_WATCHED))
+    if section.price.enabled and not price:
+        found.append(_nothing("price", NONE_WATCHED))
+    if not (risk or price):
+        return found
     # Before the newest forecasts stand alone: scores are of all of them.
-    judges = section.risk.enabled and section.risk.needs_skill
+    judges = bool(risk) and section.risk.needs_skill
     judge = judge_by(sight.scores()) if judges else None
     with sight.facts.alone(sight.warehouse, sight.now):
-        if section.risk.enabled:
-            found += _risks(sight, section.risk, running, judge)
-        prices = market_frame(sight.warehouse, sight.now) if section.price.enabled else None
+        if risk:
+            found += _risks(sight, section.risk, running, judge, risk)
+        prices = market_frame(sight.warehouse, sight.now) if price else None
     if prices is not None:
         found += _prices(sight, section.price, prices, running)
     return found
+
+
+def _types(sight: Sight, rule: PoolRuleSection, running: pl.DataFrame) -> list[str]:
+    """The types that the rule can be about, as shell patterns: reading all takes a second."""
+    if rule.instance_types:
+        return list(rule.instance_types)
+    return sorted({*sight.watchlist.instance_types, *running["instance_type"]})
 
 
 def _watched(
@@ -103,10 +120,14 @@ def _pool(row: Row) -> str:
 
 
 def _risks(
-    sight: Sight, rule: RiskRule, running: pl.DataFrame, judge: Judge | None
+    sight: Sight,
+    rule: RiskRule,
+    running: pl.DataFrame,
+    judge: Judge | None,
+    types: Sequence[str],
 ) -> Iterator[Reading]:
     lead_seconds = 60 * rule.lead_time_minutes
-    frame = newest_forecasts(sight.warehouse, sight.now).filter(
+    frame = newest_forecasts(sight.warehouse, sight.now, types=types).filter(
         pl.col("horizon_seconds") >= lead_seconds
     )
     nearest = frame.filter(pl.col("horizon_seconds") == pl.col("horizon_seconds").min().over(POOL))

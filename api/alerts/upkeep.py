@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
-
 from advisor.replacement.records import State as HandOverState
 from advisor.risk.verification import Verdict
 from api.alerts.judging import Reading, Standing
@@ -13,7 +11,7 @@ from api.alerts.sight import Sight, unknown
 from api.rows.feeds import LATE_BY, NEVER_READ, feed_rows
 from api.units import age_text, horizon_text
 from warehouse.alerts import priced_providers
-from warehouse.forecasts import newest_forecasts
+from warehouse.forecasts import newest_issues
 from warehouse.records import RunOutcome
 from warehouse.replacements import ENDS, history
 from warehouse.runs import latest_runs
@@ -58,9 +56,8 @@ def forecast_readings(sight: Sight) -> list[Reading]:
     """How old the newest forecast of each cloud is that has prices."""
     limit = timedelta(minutes=sight.section.forecast.max_age_minutes)
     with sight.facts.alone(sight.warehouse, sight.now):
-        issued = newest_forecasts(sight.warehouse, sight.now)
+        newest = newest_issues(sight.warehouse, sight.now)
         priced = priced_providers(sight.warehouse, sight.now)
-    newest = dict(issued.group_by("provider").agg(pl.col("issued_at").max()).iter_rows())
     clouds = sorted({*newest, *priced})
     if not clouds:
         return list(unknown("forecast", "No prices are stored, so nothing is to be forecast."))
@@ -73,7 +70,8 @@ def forecast_readings(sight: Sight) -> list[Reading]:
             age = sight.now - issued_at
             text = f"The newest forecast of {provider} is {age_text(age)} old."
         standing = _bad_if(age is None or age > limit)
-        labels, value = {"provider": provider}, age and age.total_seconds()
+        labels = {"provider": provider}
+        value = None if age is None else age.total_seconds()
         found.append(Reading("forecast", labels, standing, value, text))
     return found
 

@@ -1,5 +1,6 @@
 """Jinja, for what is sent: our own forms and those of the user, which can do nothing but write."""
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from jinja2 import (
     PackageLoader,
     StrictUndefined,
     TemplateError,
+    Undefined,
     select_autoescape,
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -37,6 +39,7 @@ def filled(template: Path, parcel: Parcel) -> str:
         autoescape=False,
         keep_trailing_newline=True,
     )
+    environment.filters["tojson"] = _json
     try:
         return environment.get_template(place.name).render(facts_of(parcel))
     except TemplateError as error:
@@ -58,6 +61,11 @@ def facts_of(parcel: Parcel) -> Mapping[str, Any]:
         "message_id": parcel.message_id,
         "receiver": parcel.receiver,
     }
+
+
+def _json(value: Any) -> str:
+    """A value as JSON; Jinja's own filter does not say which name is unknown."""
+    return json.dumps(str(value) if isinstance(value, Undefined) else value)
 
 
 @cache

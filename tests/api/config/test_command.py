@@ -144,3 +144,21 @@ def test_what_loads_the_sections_is_not_loaded_for_those_who_need_them_not() -> 
     code = "import sys, api.cli; sys.exit('pydantic' in sys.modules or 'tomllib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_check_tells_of_a_channel_that_could_not_deliver(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pager.json").write_text('{"title": {{ titel|tojson }}}')
+    (tmp_path / "file").touch()
+    path = tmp_path / "c.toml"
+    path.write_text(
+        '[reports]\nchannels = ["hook", "out"]\n'
+        '[channels.hook]\nkind = "webhook"\nurl = "https://example.com/in"\n'
+        'template = "pager.json"\n'
+        '[channels.out]\nkind = "folder"\npath = "file/in"\n'
+    )
+
+    ended = run("config", "check", str(path))
+
+    assert ended.code == 0
+    assert f"{path}:3: channels.hook: template {tmp_path / 'pager.json'}: 'titel' is undefined" in ended.err
+    assert f"{path}:7: channels.out: path: {tmp_path / 'file'} is no folder" in ended.err

@@ -7,18 +7,19 @@ import pytest
 from pydantic import Field
 
 from api.config import judging, reading, sample, table
+from api.config.channels import ChannelSection
 from api.config.configuration import Configuration
 from api.config.document import ConfigError, parsed
 from api.config.page import settings_page
 from api.config.places import settings_in
 from api.config.reading import Configured, configured
-from api.config.section import Section, setting
+from api.config.section import setting
 from api.config.watching import warnings
 
 FILE = Path("/etc/spotcast/c.toml")
 
 
-class Chat(Section):
+class Chat(ChannelSection):
     """``[channels.<name>]``: a room."""
 
     kind: Literal["chat"] = setting(about="Its kind.", unit="", why="")
@@ -26,7 +27,7 @@ class Chat(Section):
     tries: int = setting(3, about="How often.", unit="times", why="Thrice.", ge=1)
 
 
-class Mail(Section):
+class Mail(ChannelSection):
     """``[channels.<name>]``: a mailbox."""
 
     kind: Literal["mail"] = setting(about="Its kind.", unit="", why="")

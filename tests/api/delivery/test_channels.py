@@ -223,6 +223,7 @@ def test_a_template_makes_what_is_posted(tmp_path: Path) -> None:
     ("form", "said"),
     [
         ("{{ titel }}", "'titel' is undefined"),
+        ("{{ titel|tojson }}", "'titel' is undefined"),
         ("{% if %}", "pager.json:1"),
         ("plain", "it makes no JSON"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
