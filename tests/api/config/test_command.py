@@ -160,5 +160,8 @@ def test_check_tells_of_a_channel_that_could_not_deliver(run: Run, tmp_path: Pat
     ended = run("config", "check", str(path))
 
     assert ended.code == 0
-    assert f"{path}:3: channels.hook: template {tmp_path / 'pager.json'}: 'titel' is undefined" in ended.err
+    assert (
+        f"{path}:3: channels.hook: template {tmp_path / 'pager.json'}: 'titel' is undefined"
+        in ended.err
+    )
     assert f"{path}:7: channels.out: path: {tmp_path / 'file'} is no folder" in ended.err
