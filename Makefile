@@ -73,6 +73,10 @@ test-cluster: $(READY) ## The tests against them; skipped where `make cluster` h
 smoke-cluster: $(READY) ## A few of these tests that together touch every part
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m smoke tests/cluster
 
+.PHONY: month
+month: $(READY) ## A month of all jobs by a fake clock, with receivers that fail and thirty kills
+	MONTH_DAYS=30 $(BIN)/pytest -q tests/api/test_month_of_jobs.py tests/api/test_jobs_month.py tests/api/delivery/test_month.py
+
 .PHONY: fuzz
 fuzz: $(READY) ## Some 8,000 generated requests to every operation of the HTTP API
 	SPOTCAST_FUZZ_CASES=60 $(BIN)/pytest --numprocesses auto --dist worksteal tests/api/http/test_openapi.py

@@ -2,8 +2,10 @@
 
 import functools
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ from tests.support.schema import copying
 from warehouse import store
 from warehouse.store import Warehouse
 
+# DuckDB looks for pandas at each question with a parameter. It is not installed, and that is not
+# remembered: each look goes through all finders, with those of pytest a millisecond.
+if find_spec("pandas") is None:
+    sys.modules["pandas"] = None  # type: ignore[assignment] # as Python notes what must not be found
+
 # A database is made for each example: slow machines would pass the default of 200 ms.
 settings.register_profile("spotcast", deadline=None)
 settings.load_profile("spotcast")
@@ -27,8 +34,19 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 
 LONGEST = {
+    "test_all_feeds_by_the_clock.py",
+    "test_browser.py",
+    "test_cli.py",
     "test_events_ten_thousand.py",
+    "test_guard.py",
+    "test_jobs_month.py",
     "test_kill.py",
+    "test_month.py",
+    "test_month_of_jobs.py",
+    "test_openapi.py",
+    "test_processes.py",
+    "test_real_data.py",
+    "test_serve.py",
     "test_store.py",
     "test_risk_commands.py",
     "test_collect.py",

@@ -1,5 +1,9 @@
-"""A month of all jobs as they are, with receivers that fail half of the time and thirty kills."""
+"""All jobs as they are, with receivers that fail half of the time and a kill each day.
 
+`make month` lives through a month of them; other runs through some days.
+"""
+
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +15,11 @@ import numpy as np
 
 from api.config.document import parsed
 from api.config.reading import configured
-from api.delivery.notice import message_id
+from api.delivery.notice import Notice, message_id
 from api.errors import NoAnswerError
-from api.job_reports import report_notice
 from api.job_work import Detail, Job, Work
 from api.jobs import JOBS
 from api.reports.market.asked import span_of
-from api.reports.market.build import build
 from api.reports.market.document import Period
 from api.settings import Settings, settings_from
 from tests.api.test_jobs_month import check
@@ -28,7 +30,8 @@ from tests.support.receivers import Fault, hook, mail_server
 from warehouse.store import Warehouse
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-DAYS, KILLS = 30, 30
+DAYS = int(os.environ.get("MONTH_DAYS", "3"))
+KILLS = DAYS
 STATE = "select state from message where message_id = $id"
 REPORTS = "select message_id, channel, state from message where kind = 'report'"
 
@@ -57,7 +60,7 @@ forecast = "7 */8 * * *"
 alerts = "23 */6 * * *"
 deliver = "5 * * * *"
 """
-"""Not by the minute: the month is of more than a thousand runs as it is."""
+"""Not by the minute: a month is of more than a thousand runs as it is."""
 
 
 @dataclass(slots=True)
@@ -92,15 +95,16 @@ def wanted(world: World) -> set[str]:
         rows = world.warehouse.rows(
             "select due_at from job_run where job = $job and outcome = 'ok'", {"job": name}
         )
-        assert len(rows) >= DAYS // (7 if period is Period.WEEKLY else 1) - 3
+        assert len(rows) >= DAYS // (7 if period is Period.WEEKLY else 1) * 0.8
         for (due_at,) in rows:
-            told = report_notice(build(world.warehouse, world.settings, span_of(period, due_at)))
+            key = f"spotcast-{period.value}-{span_of(period, due_at).end:%Y-%m-%d}"
+            told = Notice(kind="report", key=key, title="", text="", at=due_at)
             for channel, section in world.settings.channels.items():
                 found |= {message_id(told, channel, one) for one in section.receivers}
     return found
 
 
-def test_in_a_month_every_report_is_accepted_and_none_after_its_acceptance(
+def test_every_report_is_accepted_and_none_after_its_acceptance(
     tmp_path: Path,
 ) -> None:
     chance = Random(11)  # noqa: S311 - a test's dice
@@ -133,7 +137,7 @@ def test_in_a_month_every_report_is_accepted_and_none_after_its_acceptance(
                 world.live_until(world.now + 400 * DAY)
             world.share_failing = 0.0
             # Whatever waits for its receiver is tried each hour until he has it.
-            world.live_until(max(world.now, START + DAYS * DAY) + 4 * DAY)
+            world.live_until(max(world.now, START + DAYS * DAY) + 2 * DAY)
             check(world)
             states = {one: state for one, _, state in warehouse.rows(REPORTS)}
             arrived = Counter(mail.ids + post.ids)
