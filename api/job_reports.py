@@ -1,5 +1,6 @@
 """The jobs that report: files in a folder, and a notice for those who are told."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from api.delivery.notice import Attachment, Notice, addressed, chosen
@@ -32,12 +33,13 @@ def reports_in(settings: Settings) -> Path:
 
 def report_notice(document: ReportDocument) -> Notice:
     """What those are told to whom reports are sent; the same days are the same notice."""
-    days = f"{document.start:%Y-%m-%d} to {document.end:%Y-%m-%d}"
+    first, last = document.start, document.end - timedelta(days=1)
+    days = f"{last:%Y-%m-%d}" if first >= last else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     name = stem(document)
     return Notice(
         kind="report",
         key=name,
-        title=f"Spotcast {document.period.value} report, {days}",
+        title=f"{document.period.value.capitalize()} report, {days}",
         text="\n".join(document.headlines),
         at=document.end,
         facts={one.label: shown(one.value, one.kind) for one in document.figures},

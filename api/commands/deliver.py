@@ -31,9 +31,9 @@ COLUMNS = (
     Column("state", "STATE"),
     Column("attempts", "TRIED", is_right=True),
     Column("age", "AGE", is_right=True),
-    Column("next_try_in", "NEXT", lambda told: told or "", is_right=True),
+    Column("next_try", "NEXT", is_right=True),
     Column("subject", "SUBJECT"),
-    Column("last_error", "LAST ERROR", lambda told: told or ""),
+    Column("why", "LAST ERROR"),
 )
 
 
@@ -105,7 +105,8 @@ def _list(store: Warehouse, state: MessageState | None, output: Format) -> None:
         {
             **row,
             "age": age_text(now - row["created_at"]),
-            "next_try_in": _until(row["next_try_at"], now),
+            "next_try": _until(row["next_try_at"], now),
+            "why": row["last_error"] or "",
         }
         for row in listed_messages(store, state, SHOWN).iter_rows(named=True)
     ]
@@ -114,9 +115,9 @@ def _list(store: Warehouse, state: MessageState | None, output: Format) -> None:
         note("No message.")
 
 
-def _until(at: datetime | None, now: datetime) -> str | None:
+def _until(at: datetime | None, now: datetime) -> str:
     if at is None:
-        return None
+        return ""
     return f"in {age_text(at - now)}" if at > now else "now"
 
 

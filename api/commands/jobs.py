@@ -13,7 +13,7 @@ from api.jobs_running import run_job
 from api.options import Output
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
-from api.rows.feeds import feed_rows
+from api.rows.feeds import NEVER_READ, feed_rows
 from api.rows.jobs import job_rows
 from api.settings import Settings
 from api.wiring import utc_now
@@ -68,12 +68,14 @@ def jobs_command(
 
 def _collect(planned: list[dict[str, object]]) -> dict[str, object]:
     """The feeds as one line: each has its own cadence."""
+    never = sum(one["state"] == NEVER_READ for one in planned)
     late = sum(bool(one["is_late"]) for one in planned)
+    counts = {"late": late, "never read": never}
     return {
         "job": COLLECT,
         "about": "Read the feeds: see `spotcast feeds`.",
         "schedule": f"{len(planned)} feeds, each its own",
-        "state": f"{late} late" if late else "ok",
+        "state": ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "ok",
         "last_good_at": None,
         "last_good": "see feeds",
         "failures": sum(bool(one["failures"]) for one in planned),
