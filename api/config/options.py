@@ -33,6 +33,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "host": "serve.host",
         "port": "serve.port",
         "collect": "serve.collect",
+        "jobs": "serve.jobs",
         "guard": "serve.guard",
         "open_prices": "serve.open_prices",
         "log_format": "serve.log_format",

@@ -51,6 +51,12 @@ class ServeSection(Section):
         unit="true or false",
         why="A server without a collector grows stale.",
     )
+    jobs: bool = setting(
+        True,
+        about="Whether jobs are done by the clock.",
+        unit="true or false",
+        why="[jobs] has the schedule of each; off, nothing is forecast, backed up, told or sent.",
+    )
     guard: Literal["off", "observe", "advise", "act"] = setting(
         "off",
         about="Whether a cluster is guarded as well, and how far that may go.",
