@@ -81,6 +81,8 @@ asked for: all of them together load every library that any of them needs, which
 
 
 CONFIG_OPTION = "--config"
+OWN_CONFIG = {"kserve"}
+"""Commands with an option of that name for another file: before them it is the settings' file."""
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:
@@ -157,14 +159,14 @@ def version_command() -> None:
 def _config_first(arguments: Sequence[str]) -> list[str]:
     """The arguments with ``--config`` before the command, wherever it was written."""
     for place, one in enumerate(arguments):
+        if one == "--" or one in OWN_CONFIG:
+            break
         if one == CONFIG_OPTION and place + 1 < len(arguments):
             rest = [*arguments[:place], *arguments[place + 2 :]]
             return [CONFIG_OPTION, arguments[place + 1], *rest]
         if one.startswith(f"{CONFIG_OPTION}="):
             rest = [*arguments[:place], *arguments[place + 1 :]]
             return [CONFIG_OPTION, one.partition("=")[2], *rest]
-        if one == "--":
-            break
     return list(arguments)
 
 

@@ -2,10 +2,8 @@
 
 import functools
 import os
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,11 +16,6 @@ from tests.support.reused import Reused
 from tests.support.schema import copying
 from warehouse import store
 from warehouse.store import Warehouse
-
-# DuckDB looks for pandas at each question with a parameter. It is not installed, and that is not
-# remembered: each look goes through all finders, with those of pytest a millisecond.
-if find_spec("pandas") is None:
-    sys.modules["pandas"] = None  # type: ignore[assignment] # as Python notes what must not be found
 
 # A database is made for each example: slow machines would pass the default of 200 ms.
 settings.register_profile("spotcast", deadline=None)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -144,6 +145,18 @@ def test_what_loads_the_sections_is_not_loaded_for_those_who_need_them_not() -> 
     code = "import sys, api.cli; sys.exit('pydantic' in sys.modules or 'tomllib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_commands_with_an_option_of_that_name_are_known() -> None:
+    def having(command: Any) -> bool:
+        inner: list[Any] = list(getattr(command, "commands", {}).values())
+        own = any("--config" in parameter.opts for parameter in command.params)
+        return own or any(map(having, inner))
+
+    whole = typer.main.get_command(cli.app_for([]))
+    assert isinstance(whole, TyperGroup)
+
+    assert {name for name, one in whole.commands.items() if having(one)} == cli.OWN_CONFIG
 
 
 def test_check_tells_of_a_channel_that_could_not_deliver(run: Run, tmp_path: Path) -> None:

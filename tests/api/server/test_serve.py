@@ -109,8 +109,9 @@ def test_jobs_are_done_by_the_clock_and_leave_rows(database: Path) -> None:
 
     assert code == 0
     with Warehouse.open(database) as warehouse:
-        rows = warehouse.rows("select job, outcome from job_run order by started_at")
-    assert rows == told
+        rows = warehouse.rows("select job, outcome from job_run")
+    # Those that are quick run beside another, so lines and rows may be in another order.
+    assert sorted(rows) == sorted(told)
 
 
 def test_a_request_under_way_is_answered_before_it_stops(database: Path) -> None:
