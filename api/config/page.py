@@ -15,7 +15,8 @@ default. A variable that is empty counts as not set.
 The file is TOML: the one of `--config FILE`, else of `SPOTCAST_CONFIG`, else `spotcast.toml` in the
 user's folder for configurations (`~/.config/spotcast` on Linux), if it is there. `--config` may
 stand anywhere but after `kserve`, which has an option of that name for a model's file. Paths in the
-file are from its own folder. Its keys are those of the tables below, each under the heading of its table:
+file are from its own folder. Its keys are those of the tables below, each under the heading of its
+table:
 
 ```toml
 [serve]
