@@ -64,7 +64,7 @@ def _report(work: Work, period: Period) -> Detail:
     written = write_report(document, reports_in(settings), forms)
     channels = chosen(settings.reports.channels, settings.channels)
     messages = addressed([report_notice(document)], channels, work.clock()) if channels else []
-    with work.writing() as warehouse, warehouse.transaction():
+    with work.notes() as warehouse, warehouse.transaction():
         new = enqueue(warehouse, messages)
     return {
         "start": document.start,

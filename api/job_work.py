@@ -23,9 +23,16 @@ class Work:
     """The date of the schedule that the run is for, however late it is."""
     is_stopping: Callable[[], bool] = lambda: False
     """Whether the process ends: what can be left for the next one should be."""
+    noting: Lease | None = None
+    """The same for rows that no answer is kept of; None: as ``writing``."""
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
     """What a job keeps from one run to the next, by a name of its own. It is dear to make and can
     be made again: a process that dies takes it along."""
+
+    @property
+    def notes(self) -> Lease:
+        """Where jobs leave rows of their own: by the minute, they must not make views anew."""
+        return self.noting or self.writing
 
 
 Detail = Mapping[str, Any]

@@ -68,11 +68,11 @@ def run_job(job: Job, work: Work) -> JobReport:
         WarehouseError: the row could not be stored; the job may have been done.
     """
     began = work.clock()
-    with work.writing() as warehouse:
+    with work.notes() as warehouse:
         run_id = begin_job_run(warehouse, job.name, work.due_at, began)
     report = _done(job, work)
     ended = work.clock()
-    with work.writing() as warehouse:
+    with work.notes() as warehouse:
         finish_job_run(
             warehouse, run_id, report.outcome, ended, error=report.error, detail=report.detail
         )
@@ -125,7 +125,7 @@ class JobDesk:
 
     def start(self) -> None:
         """Set each job's first date and begin."""
-        with self._work.writing() as warehouse:
+        with self._work.notes() as warehouse:
             abandon_job_runs(warehouse, self._work.clock())
         for job in self.jobs:
             self._plan(job)
@@ -219,7 +219,7 @@ class JobDesk:
         if due is None:
             return
         text = "the run before it was still under way"
-        with self._work.writing() as warehouse:
+        with self._work.notes() as warehouse:
             standing = job_standings(warehouse, job.name).get(job.name)
             if standing is None or standing.covered_until < due:
                 refuse_job_run(warehouse, job.name, due, now, text)

@@ -51,6 +51,13 @@ RUNNING = """
     order by all
 """
 
+NEWEST_ISSUES = """
+    select provider, max(issued_at)
+    from risk_forecast
+    where issued_at <= $now
+    group by provider
+"""
+
 PRICED = "select distinct provider from spot_price where effective_at <= $now order by all"
 
 GIVEN_UP = """
@@ -117,6 +124,11 @@ def alert_changes(
 def running_pools(warehouse: Warehouse, now: datetime) -> pl.DataFrame:
     """The pools in which machines of the user's own run, as far as is known: their four names."""
     return warehouse.ask(RUNNING, {"now": now, "alive_within": ALIVE_WITHIN})
+
+
+def newest_issues(warehouse: Warehouse, now: datetime) -> dict[str, datetime]:
+    """When the newest forecast of each provider was issued; those without one are left out."""
+    return dict(warehouse.rows(NEWEST_ISSUES, {"now": now}))
 
 
 def priced_providers(warehouse: Warehouse, now: datetime) -> list[str]:

@@ -38,13 +38,6 @@ WITHOUT_GPU = """
     where issued_at > $since
 """
 
-NEWEST_ISSUES = """
-    select provider, max(issued_at)
-    from risk_forecast
-    where issued_at <= $now
-    group by provider
-"""
-
 STORED = """
     with stored as (
         select *, issued_at + to_microseconds(cast(1e6 * horizon_seconds as bigint)) as resolved_at
@@ -307,11 +300,6 @@ def pools_without_gpu(warehouse: Warehouse, *, since: datetime) -> pl.DataFrame:
     Columns: provider, region, zone, instance_type.
     """
     return warehouse.ask(WITHOUT_GPU, {"since": since})
-
-
-def newest_issues(warehouse: Warehouse, now: datetime) -> dict[str, datetime]:
-    """When the newest forecast of each provider was issued; those without one are left out."""
-    return dict(warehouse.rows(NEWEST_ISSUES, {"now": now}))
 
 
 def newest_forecasts(

@@ -323,11 +323,17 @@ class SharedWarehouse:
     @contextmanager
     def writing(self) -> Generator[Warehouse]:
         """The same for the one writer; others wait."""
-        with self._turn, self._warehouse.cursor() as warehouse:
+        with self.noting() as warehouse:
             try:
                 yield warehouse
             finally:
                 self.writes += 1
+
+    @contextmanager
+    def noting(self) -> Generator[Warehouse]:
+        """The writer's turn for what no answer is kept of, such as rows of jobs: not counted."""
+        with self._turn, self._warehouse.cursor() as warehouse:
+            yield warehouse
 
 
 def lease(path: Path) -> Callable[[], AbstractContextManager[Warehouse]]:

@@ -9,9 +9,10 @@ from api.alerts.judging import Standing as Verdict
 from api.alerts.sight import Sight, unknown
 from api.config.jobs import OFF
 from api.job_dates import next_attempt, schedule_of
+from api.job_upkeep import backups_in
 from api.units import age_text
 from warehouse.alerts import given_up_since
-from warehouse.backup import backup_folder, backups
+from warehouse.backup import backups
 from warehouse.errors import WarehouseError
 from warehouse.job_runs import JobOutcome, Standing, job_standings, latest_job_runs
 
@@ -60,9 +61,8 @@ def _job(
 def backup_readings(sight: Sight) -> list[Reading]:
     """How old the newest backup is; unknown where none was ever made, or is to be made."""
     settings = sight.settings
-    folder = settings.backup.folder or backup_folder(settings.warehouse)
     try:
-        found = backups(folder)
+        found = backups(backups_in(settings))
     except WarehouseError as error:
         return list(unknown("backup", str(error)))
     if not found:

@@ -10,8 +10,7 @@ from api.alerts.judging import Reading, Standing
 from api.alerts.sight import Sight, unknown
 from api.rows.feeds import LATE_BY, NEVER_READ, feed_rows
 from api.units import age_text, horizon_text
-from warehouse.alerts import priced_providers
-from warehouse.forecasts import newest_issues
+from warehouse.alerts import newest_issues, priced_providers
 from warehouse.records import RunOutcome
 from warehouse.replacements import ENDS, history
 from warehouse.runs import latest_runs

@@ -69,6 +69,21 @@ def test_the_page_tells_of_each_job_with_its_default() -> None:
         assert f"| `{job.name}` | `{getattr(JobsSection(), job.name)}` |" in page
 
 
+def test_jobs_by_the_minute_make_no_view_due_and_a_forecast_does(path: Path) -> None:
+    with Warehouse.open(path) as store:
+        shared = SharedWarehouse(store)
+        settings = settings_from({"SPOTCAST_WAREHOUSE": str(path)})
+        work = Work(
+            shared.reading, shared.writing, settings, lambda: NOW, NOW, noting=shared.noting
+        )
+        done("alerts", work)
+        done("deliver", work)
+        before = shared.writes
+        done("forecast", work)
+
+    assert (before, shared.writes) == (0, 1)
+
+
 def test_the_terms_that_are_set_by_default_are_those_of_the_warehouse() -> None:
     assert terms_of(RetentionSection()) == Terms()
 
