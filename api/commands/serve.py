@@ -123,6 +123,9 @@ def serve_command(
             guards = stack.enter_context(_guards(asked, asked.guard, guarding, service))
             service = replace(service, guard=guards.watch)
         metrics = Metrics(service)
+        # Before any thread: while routes are made, FastAPI and Pydantic change the warning filters
+        # of the whole process, and so does a library that a feed loads.
+        app = create_app(service, access, metrics)
         stack.callback(crew.end)
         keeper = ViewKeeper(service, made=metrics.viewed)
         crew.start("views", keeper.keep)
@@ -134,7 +137,7 @@ def serve_command(
         if guards:
             crew.start("guard", guards.work(metrics))
             stack.callback(guards.watch.wake)
-        http = HttpServer(create_app(service, access, metrics), taken)
+        http = HttpServer(app, taken)
         crew.start("http", http.serve)
         stack.callback(http.stop)
         stack.callback(service.listeners.stop)

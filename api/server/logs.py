@@ -7,11 +7,14 @@ An event has a name and what is told of it:
 import json
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO
 
 from api.security.redaction import redact_logs
+
+LOG = logging.getLogger("spotcast.server")
 
 TOLD = "told"
 """The attribute of a log record that holds what is told of the event."""
@@ -25,13 +28,29 @@ class LogFormat(StrEnum):
 
 
 def set_up_log(form: LogFormat | None) -> None:
-    """Write the log of this process to standard error; None is text on a terminal, else JSON."""
+    """Write the log of this process to standard error; None is text on a terminal, else JSON.
+
+    Python's own warnings become events too, so every line has the one form.
+    """
     form = form or (LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form is LogFormat.JSON else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     redact_logs()
     logging.getLogger("spotcast").setLevel(logging.INFO)
+    warnings.showwarning = _warned
+
+
+def _warned(  # noqa: PLR0917 - Python's interface
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    told = {"kind": category.__name__, "reason": str(message), "place": f"{filename}:{lineno}"}
+    LOG.warning("python_warning", extra={TOLD: told})
 
 
 class JsonLines(logging.Formatter):

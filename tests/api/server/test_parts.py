@@ -1,5 +1,8 @@
 """The parts of a server's process: threads that fall together, views that are made when due."""
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Self
@@ -10,6 +13,7 @@ from api.errors import UsageError
 from api.security.configured import access_of
 from api.server.crew import Crew
 from api.server.http import listening, url_of
+from api.server.logs import LogFormat
 from api.server.views import ViewKeeper
 from api.service.market_view import MarketView
 from api.service.state import Service
@@ -148,3 +152,32 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
 def test_off_loopback_nobody_is_served_without_authentication(host: str) -> None:
     with pytest.raises(UsageError, match="nobody would be asked for a key"):
         access_of(settings_from({}), host)
+
+
+SAYS_SO = """
+import warnings
+from api.server.logs import LogFormat, set_up_log
+
+set_up_log(LogFormat(FORM))
+warnings.warn("the day is old;\\nuse spotcast_k1_secret", UserWarning)
+"""
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_a_warning_of_python_is_one_line_of_the_log_without_secrets(form: LogFormat) -> None:
+    program = SAYS_SO.replace("FORM", repr(form.value))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    (line,) = done.stderr.splitlines()
+    assert "secret" not in line
+    if form is LogFormat.JSON:
+        told = json.loads(line)
+        assert (told["level"], told["event"], told["kind"]) == (
+            "warning",
+            "python_warning",
+            "UserWarning",
+        )
+        assert told["reason"] == "the day is old;\nuse spotcast_k1_[redacted]"
+    else:
+        assert "WARNING python_warning kind=UserWarning" in line
