@@ -14,8 +14,10 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-PIECE = 400
-"""Items between two rests: a millisecond or two of such a loop."""
+WORK_SECONDS = 0.0015
+"""Between two rests: a quarter of what answering a request takes."""
+LOOKED_EVERY = 50
+"""Items between two looks at the clock: a tenth of a millisecond or two."""
 
 _rest_seconds: ContextVar[float] = ContextVar("rest_seconds", default=0.0)
 
@@ -37,7 +39,9 @@ def paced(items: Iterable[Item]) -> Iterable[Item]:
 
 
 def _resting(items: Iterable[Item], rest_seconds: float) -> Iterator[Item]:
+    until = time.perf_counter() + WORK_SECONDS
     for number, one in enumerate(items):
-        if number % PIECE == 0:
+        if number % LOOKED_EVERY == 0 and time.perf_counter() > until:
             time.sleep(rest_seconds)
+            until = time.perf_counter() + WORK_SECONDS
         yield one
