@@ -291,9 +291,10 @@ def _guards(
     interval = INTERVAL if asked.guard_interval is None else asked.guard_interval
     if not interval:
         raise UsageError("--guard-interval must be above 0 s")
-    # Where nothing is noted, nothing needs the writer's turn.
-    take = service.reading if mode is Mode.OBSERVE else service.writing
-    book, places = book_on(take, judged), PlaceFinder(take, service.settings, judged)
+    # No answer is kept of what a guard notes. Where it notes nothing, it needs no writer's turn.
+    take = service.reading if mode is Mode.OBSERVE else service.warehouse.noting
+    book = book_on(take, judged)
+    places = PlaceFinder(service.reading, service.settings, judged)
     environ = service.settings.environ
     with guarding.cluster() as cluster, httpx.Client() as client:
         guard = Guard(

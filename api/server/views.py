@@ -24,8 +24,8 @@ LOOKED_EVERY_SECONDS = 1.0
 and of pushed events, and views that grew old."""
 
 REST = 15.0
-"""How many times as long as a view took of a core nothing is made: so that views take a sixteenth of
-one core at most, however much is stored."""
+"""How many times as long as a view took of a core nothing is made: so that views take a sixteenth
+of one core at most, however much is stored."""
 SHORTEST_REST_SECONDS = 1.0
 
 
@@ -53,11 +53,11 @@ class ViewKeeper:
             except WarehouseError as error:
                 LOG.error("view_not_made", extra={"told": {"reason": str(error)}})  # noqa: TRY400 - a sentence for the user, not a fault of ours
                 is_made = True
+            took = time.thread_time() - began
             if not is_steady:
                 be_steady()
                 is_steady = True
             if is_made:
-                took = time.thread_time() - began
                 self._service.stopping.wait(max(SHORTEST_REST_SECONDS, REST * took))
             else:
                 self._woken.wait(LOOKED_EVERY_SECONDS)

@@ -48,6 +48,11 @@ class Served:
         """The names of what it logged."""
         return [one["event"] for one in self.lines()]
 
+    def figure(self, name: str) -> float:
+        """A metric without labels; 0 if it is not told."""
+        (_, _, rest) = self.client.get("/metrics").text.partition(f"\n{name} ")
+        return float(rest.partition("\n")[0] or 0)
+
     def is_at(self, path: str, status: int = 200) -> bool:
         """Whether it answers so."""
         try:
@@ -177,6 +182,8 @@ def test_it_guards_a_cluster_and_gives_the_lease_back(database: Path, tmp_path: 
         with served(database, "--no-collect", "--guard", "act", *options) as one:
             looked = "spotcast_guard_leader 1.0"
             wait_for(lambda: looked in one.client.get("/metrics").text, "a look", SECONDS)
+            # What it notes at each look changes no answer, so none makes the market's view anew.
+            wait_for(lambda: one.figure("spotcast_market_view_age_seconds") > 5, "an old view")
             held = api.at(LEASES, LEASE, "default")["spec"]["leaseDurationSeconds"]
             one.program.send(signal.SIGTERM)
             code = one.program.ended(SECONDS)
