@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from api.config.jobs import terms_of
-from api.job_work import Detail, Work
+from api.job_work import Detail, ProcessEndsError, Work
 from api.service.prices import speaking_of
 from api.settings import Settings
 from collector.provider import providers
@@ -36,7 +36,11 @@ def backup_job(work: Work) -> Detail:
 
 
 def retain_job(work: Work) -> Detail:
-    """Roll up and take out what is older than its term; the writer's turn is taken step by step."""
+    """Roll up and take out what is older than its term; the writer's turn is taken step by step.
+
+    Raises:
+        ProcessEndsError: the process ends, and there may be more to do.
+    """
     now = work.clock()
     removed, kept = Counter[str](), Counter[str]()
     last = None
@@ -44,6 +48,8 @@ def retain_job(work: Work) -> Detail:
         removed[done.table] += done.rows_removed
         kept[done.table] += done.rows_kept
         last = done
+        if work.is_stopping():
+            raise ProcessEndsError
     return {"rows_removed": dict(removed), "rows_by_hours": {k: n for k, n in kept.items() if n}}
 
 

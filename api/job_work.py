@@ -35,6 +35,10 @@ class Work:
         return self.noting or self.writing
 
 
+class ProcessEndsError(Exception):
+    """The process ends before the run did; what is left is done by the next one."""
+
+
 Detail = Mapping[str, Any]
 """What a run did: figures and words for its row, as JSON has them; times as well."""
 

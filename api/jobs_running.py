@@ -18,12 +18,13 @@ from advisor.errors import AdvisorError
 from api.config.jobs import OFF
 from api.errors import NoAnswerError, StaleDataError, UsageError
 from api.job_dates import Schedule, next_attempt, schedule_of
-from api.job_work import Job, Work
+from api.job_work import Job, ProcessEndsError, Work
 from api.scheduler import RETRY
 from api.security.redaction import redacted
 from api.settings import Settings
 from warehouse.errors import WarehouseError
 from warehouse.job_runs import (
+    ENDED_FIRST,
     JobOutcome,
     abandon_job_runs,
     begin_job_run,
@@ -82,6 +83,8 @@ def run_job(job: Job, work: Work) -> JobReport:
 def _done(job: Job, work: Work) -> JobReport:
     try:
         detail = dict(job.work(work))
+    except ProcessEndsError:
+        return JobReport(job.name, work.due_at, JobOutcome.KILLED, timedelta(0), ENDED_FIRST)
     except TOLD as error:
         return _failed(job, work, str(error))
     except Exception as error:  # one job's fault must stop no other: it is in the log and the row

@@ -15,6 +15,9 @@ import polars as pl
 
 from warehouse.store import Warehouse
 
+ENDED_FIRST = "its process ended before the run did"
+"""The error of a run that was killed, or gave up because its process was told to end."""
+
 BEGIN = """
     insert into job_run (run_id, job, due_at, started_at, outcome)
     values ($run_id, $job, $due_at, $now, 'running')
@@ -30,7 +33,7 @@ FINISH = """
 """
 ABANDON = """
     update job_run
-    set finished_at = $now, outcome = 'killed', error = 'its process ended before the run did'
+    set finished_at = $now, outcome = 'killed', error = $error
     where outcome = 'running' and (cast($job as varchar) is null or job = $job)
 """
 STANDINGS = """
@@ -88,7 +91,7 @@ class JobOutcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
     KILLED = "killed"
-    """Left running by a process that is gone; found by the next one."""
+    """Its process ended first: found by the next one, or said by the run itself."""
     REFUSED = "refused"
     """It was due while the run before it was still under way."""
 
@@ -118,7 +121,7 @@ def begin_job_run(warehouse: Warehouse, job: str, due_at: datetime, now: datetim
     """
     run_id = uuid4()
     with warehouse.transaction():
-        warehouse.execute(ABANDON, {"job": job, "now": now})
+        warehouse.execute(ABANDON, {"job": job, "now": now, "error": ENDED_FIRST})
         given = {"run_id": run_id, "job": job, "due_at": due_at, "now": now}
         warehouse.execute(BEGIN, given)
     return run_id
@@ -149,7 +152,7 @@ def finish_job_run(
 
 def abandon_job_runs(warehouse: Warehouse, now: datetime) -> None:
     """Mark runs whose process is gone. Call it once, by the one writer, when it starts."""
-    warehouse.execute(ABANDON, {"job": None, "now": now})
+    warehouse.execute(ABANDON, {"job": None, "now": now, "error": ENDED_FIRST})
 
 
 def job_standings(warehouse: Warehouse, job: str | None = None) -> dict[str, Standing]:

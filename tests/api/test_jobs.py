@@ -20,7 +20,9 @@ from api.reports.market.build import build
 from api.reports.market.document import Period
 from api.settings import settings_from
 from tests.support.cli import Run, a_market, fill
-from warehouse.job_runs import JobOutcome
+from tests.support.market import a_price
+from warehouse.frames import frames_of
+from warehouse.job_runs import ENDED_FIRST, JobOutcome, job_standings
 from warehouse.retention import Terms
 from warehouse.store import SharedWarehouse, Warehouse
 
@@ -93,6 +95,26 @@ def test_each_job_is_done_again_without_harm(name: str, work: Work) -> None:
     first, second = done(name, work), done(name, replace(work, clock=lambda: NOW + timedelta(1)))
 
     assert first.keys() == second.keys()
+
+
+def test_a_process_that_ends_leaves_the_rest_of_old_prices_to_the_next(work: Work) -> None:
+    retain = job_named("retain")
+    assert retain is not None
+    prices = [a_price(1 + day / 100, effective_at=NOW - timedelta(day)) for day in range(120)]
+    with work.writing() as warehouse:
+        for table, frame in frames_of(warehouse, prices):
+            warehouse.append(table, frame)
+
+    stopped = run_job(retain, replace(work, is_stopping=lambda: True))
+    rest = done("retain", work)
+
+    assert (stopped.outcome, stopped.error) == (JobOutcome.KILLED, ENDED_FIRST)
+    with work.reading() as warehouse:
+        standing = job_standings(warehouse, "retain")["retain"]
+        oldest = warehouse.rows("select min(effective_at) from spot_price")[0][0]
+    assert rest["rows_removed"]["spot_price"] > 0
+    assert oldest > NOW - timedelta(100)
+    assert (standing.is_done, standing.kills) == (True, 1)
 
 
 def test_a_forecast_is_stored_and_one_of_a_band_alone_only_once_a_day(work: Work) -> None:
