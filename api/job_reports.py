@@ -11,9 +11,12 @@ from api.reports.market.words import shown
 from api.reports.market.writing import Form, stem, text_of, write_report
 from api.settings import Settings
 from warehouse.outbox import enqueue
+from warehouse.reporting import tellers
 
 MEDIA_TYPES = {Form.HTML: "text/html", Form.MARKDOWN: "text/markdown"}
 """What is sent along with a notice: one to open, one to read at once."""
+
+NOTHING_YET = "No report: nothing was stored of these days or before them."
 
 
 def daily_report_job(work: Work) -> Detail:
@@ -57,9 +60,13 @@ def _report(work: Work, period: Period) -> Detail:
     # It loads Altair, which takes a second.
     from api.reports.market.build import build  # noqa: PLC0415
 
-    settings = work.settings
+    settings, span = work.settings, span_of(period, work.due_at)
     with work.reading() as warehouse:
-        document = build(warehouse, settings, span_of(period, work.due_at))
+        if tellers(warehouse, span.start, span.end).is_empty():
+            # A new server, whose first date is in the past: nobody waits for an empty page.
+            days = {"start": span.start, "end": span.end}
+            return {**days, "files": [], "messages": 0, "headlines": [NOTHING_YET]}
+        document = build(warehouse, settings, span)
     forms = tuple(Form(one) for one in settings.reports.forms)
     written = write_report(document, reports_in(settings), forms)
     channels = chosen(settings.reports.channels, settings.channels)

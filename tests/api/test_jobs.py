@@ -11,7 +11,7 @@ import pytest
 
 from api.config.jobs import JobsSection, ReportsSection, RetentionSection, terms_of
 from api.forecasting import retrained_model
-from api.job_reports import report_notice
+from api.job_reports import NOTHING_YET, report_notice, reports_in
 from api.job_work import Work
 from api.jobs import JOBS, job_named
 from api.jobs_running import run_job
@@ -136,6 +136,9 @@ def test_a_forecast_is_stored_and_one_of_a_band_alone_only_once_a_day(work: Work
 
 def test_a_report_is_of_the_days_before_the_date_that_was_due(work: Work) -> None:
     late = replace(work, due_at=datetime(2026, 11, 23, 6, 40, tzinfo=UTC))
+    with work.writing() as warehouse:
+        for table, frame in frames_of(warehouse, [a_price(effective_at=NOW - timedelta(days=9))]):
+            warehouse.append(table, frame)
 
     told = done("report_weekly", late)
 
@@ -143,7 +146,9 @@ def test_a_report_is_of_the_days_before_the_date_that_was_due(work: Work) -> Non
     folder = work.settings.warehouse.parent / "reports"
     names = [f"spotcast-weekly-2026-11-23.{ending}" for ending in ("html", "md", "json")]
     assert told["files"] == [str(folder / name) for name in names]
-    assert {one.name for one in folder.iterdir()} == set(names)
+    tables = "spotcast-weekly-2026-11-23"
+    assert {one.name for one in folder.iterdir()} == {*names, tables}
+    assert list((folder / tables).glob("*.csv"))
 
 
 def test_only_the_forms_that_are_set_are_written(work: Work, tmp_path: Path) -> None:
@@ -152,6 +157,18 @@ def test_only_the_forms_that_are_set_are_written(work: Work, tmp_path: Path) -> 
     done("report_daily", replace(work, settings=replace(work.settings, reports=section)))
 
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["spotcast-daily-2026-11-24.md"]
+
+
+def test_a_server_that_has_just_begun_reports_on_no_days_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "new.duckdb"
+    settings = settings_from({"SPOTCAST_WAREHOUSE": str(path)})
+    with Warehouse.open(path) as store:
+        shared = SharedWarehouse(store)
+        work = Work(shared.reading, shared.writing, settings, lambda: NOW, NOW)
+        told = done("report_daily", work)
+
+    assert (told["files"], told["messages"], told["headlines"]) == ([], 0, [NOTHING_YET])
+    assert not reports_in(settings).exists()
 
 
 def test_the_notice_of_a_report_is_the_same_for_the_same_days(work: Work) -> None:

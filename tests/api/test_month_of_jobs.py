@@ -115,6 +115,8 @@ def test_every_report_is_accepted_and_none_after_its_acceptance(
     fill(
         path,
         a_shape("m7i.large", gpu_name=None, gpu_count=0, gpu_memory_gib=None),
+        # Before the days of the first weekly report too: else it would not be made.
+        a_price(0.03, a_pool("m7i.large"), START - 9 * DAY),
         a_price(0.03, a_pool("m7i.large"), START - HOUR),
         a_signal(0.05, 0.10, pool=a_pool("m7i.large", zone="*"), observed_at=START - HOUR),
     )
