@@ -7,7 +7,7 @@ from api.job_work import Detail, Work
 
 def alerts_job(work: Work) -> Detail:
     """Judge the rules, and put what is to be told into the outbox."""
-    looker: Looker = work.kept.setdefault("alerts", Looker())
+    looker: Looker = work.kept.setdefault("alerts", Looker(work.facts))
     return looker(work.reading, work.notes, work.settings, work.clock)
 
 

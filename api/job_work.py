@@ -7,6 +7,7 @@ from typing import Any
 
 from api.scheduler import Clock, Lease
 from api.settings import Settings
+from warehouse.newest import NewestFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Work:
     """Whether the process ends: what can be left for the next one should be."""
     noting: Lease | None = None
     """The same for rows that no answer is kept of; None: as ``writing``."""
+    facts: NewestFacts = field(default_factory=NewestFacts)
+    """What the process has read of the database to tell what holds now."""
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
     """What a job keeps from one run to the next, by a name of its own. It is dear to make and can
     be made again: a process that dies takes it along."""

@@ -5,16 +5,20 @@ of each pool those with its newest time. Facts are only ever added, so that the 
 and the rows added since hold the same answer as the whole table.
 """
 
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from warehouse.store import Warehouse
 from warehouse.tables import POOL, RISK_FORECAST, SIGNAL, SPOT_PRICE, Table
+
+SHARED_FOR = timedelta(minutes=1)
+"""How far the times may be apart that two threads ask of, as one waits while the other reads."""
 
 NOTHING = -1
 """The row before the first one."""
@@ -106,9 +110,11 @@ class Newest:
 
 
 class NewestFacts:
-    """The newest prices, signals and forecasts."""
+    """The newest prices, signals and forecasts, for all threads that ask what holds now."""
 
     def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._since: datetime | None = None
         self._tables = (
             Newest(SPOT_PRICE, POOL),
             Newest(SIGNAL, (*POOL, "definition")),
@@ -119,15 +125,26 @@ class NewestFacts:
     def alone(self, warehouse: Warehouse, now: datetime) -> Generator[None]:
         """Inside, the three tables of this conversation have only the rows that can be newest.
 
-        A question what holds at ``now`` has the same answer as of the whole tables; no other has.
+        A question what holds at ``now`` has the same answer as of the whole tables; one of a time
+        before it may have another.
 
         Raises:
             WarehouseCorruptError: the file is damaged.
         """
         with ExitStack() as stack:
-            frames = {one.table.name: one.read(warehouse, now) for one in self._tables}
+            with self._turn:
+                since = self._since_of(now)
+                frames = {one.table.name: one.read(warehouse, since) for one in self._tables}
             for name, frame in frames.items():
                 # A view of the conversation's own goes before the table of the same name.
                 warehouse.connection.register(name, frame)
                 stack.callback(warehouse.connection.unregister, name)
             yield
+
+    def _since_of(self, now: datetime) -> datetime:
+        """From when on what is kept has all rows: not before it was, as long as ``now`` is not."""
+        since = now - SHARED_FOR
+        if self._since is not None and self._since <= now:
+            since = max(since, self._since)
+        self._since = since
+        return since

@@ -47,9 +47,10 @@ READERS = (
 class Looker:
     """Takes looks. What is dear to read is kept from one to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: NewestFacts | None = None) -> None:
+        """``facts`` is what other threads of the process read of the same database."""
         self._kept = Kept()
-        self._facts = NewestFacts()
+        self._facts = facts or NewestFacts()
 
     def __call__(
         self, reading: Lease, writing: Lease, settings: Settings, clock: Clock

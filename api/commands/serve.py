@@ -217,6 +217,7 @@ def _jobs(service: Service, crew: Crew, keeper: ViewKeeper) -> Generator[None]:
         service.clock(),
         service.stopping.is_set,
         service.warehouse.noting,
+        service.markets.facts,
     )
     scheduler = background(2 * len(JOBS), died=lambda error: crew.fail("jobs", error))
     desk = JobDesk(work, JOBS, scheduler=scheduler, told=told)

@@ -46,7 +46,8 @@ class Markets:
         self._clock = clock
         self._turn = threading.Lock()
         self._view: MarketView | None = None
-        self._facts = NewestFacts()
+        self.facts = NewestFacts()
+        """What was read of the database; it is read once for all threads that ask what holds."""
         self._risks = Risks()
 
     @property
@@ -84,7 +85,7 @@ class Markets:
             # Counted first: what is stored while we read makes the view due again.
             writes = self._warehouse.writes
             now = self._clock()
-            with self._warehouse.reading() as warehouse, self._facts.alone(warehouse, now):
+            with self._warehouse.reading() as warehouse, self.facts.alone(warehouse, now):
                 known = known_in(
                     warehouse,
                     self._settings,

@@ -11,7 +11,7 @@ from advisor import DEFINITIONS
 from tests.support.market import NOW, a_pool, a_price, a_signal
 from warehouse.forecasts import append_forecasts, newest_forecasts
 from warehouse.frames import frames_of
-from warehouse.newest import Newest, NewestFacts
+from warehouse.newest import SHARED_FOR, Newest, NewestFacts
 from warehouse.prices import market_frame
 from warehouse.records import Pool, Signal, SpotPrice
 from warehouse.signals import newest_signal_frame
@@ -20,7 +20,12 @@ from warehouse.tables import POOL, SPOT_PRICE
 
 Forecast = tuple[Pool, datetime, float, str]
 
-HOURS = st.integers(-30, 30).map(lambda hours: NOW + timedelta(hours=hours))
+
+def moment(hours: int, seconds: int) -> datetime:
+    return NOW + timedelta(hours=hours, seconds=seconds)
+
+
+HOURS = st.builds(moment, st.integers(-30, 30), st.sampled_from([0, 20, 90]))
 POOLS = st.sampled_from([a_pool(), a_pool(zone="use1-az6"), a_pool(zone="*"), a_pool("p3.2xlarge")])
 PRICES = st.builds(
     a_price,
@@ -101,10 +106,12 @@ def test_after_any_runs_the_answers_are_those_of_the_whole_tables(
             if is_thinned:
                 warehouse.execute("delete from spot_price where price_per_hour = 0.1")
             whole = answers(warehouse, now)
-            with warehouse.cursor() as cursor, facts.alone(cursor, now):
-                alone = answers(cursor, now)
-            for left, right in zip(whole, alone, strict=True):
-                assert left.equals(right)
+            # Another thread may ask of a moment before, as it was made to wait.
+            for at in (now, now - timedelta(seconds=30), now):
+                with warehouse.cursor() as cursor, facts.alone(cursor, at):
+                    alone = answers(cursor, at)
+                for left, right in zip(answers(warehouse, at), alone, strict=True):
+                    assert left.equals(right)
             assert all(
                 left.equals(right)
                 for left, right in zip(whole, answers(warehouse, now), strict=True)
@@ -160,11 +167,25 @@ def test_a_second_look_reads_only_what_was_added() -> None:
     }
 
 
+def test_who_asks_of_a_moment_before_the_last_look_reads_only_what_was_added() -> None:
+    with Warehouse.in_memory() as warehouse:
+        facts = NewestFacts()
+        store(warehouse, [a_price(0.1)])
+        price = "select price_per_hour from spot_price"
+        seen = []
+        for seconds in (60, 30, 61, 0):
+            with warehouse.cursor() as cursor, facts.alone(cursor, NOW + timedelta(0, seconds)):
+                seen += cursor.rows(price)
+            # Whoever reads the table again finds this.
+            warehouse.execute("update spot_price set price_per_hour = 9")
+    assert seen == [(0.1,), (0.1,), (0.1,), (9.0,)]
+
+
 def test_other_conversations_see_the_whole_table() -> None:
     with Warehouse.in_memory() as warehouse:
         store(warehouse, [a_price(0.1), a_price(0.2, effective_at=NOW - timedelta(hours=1))])
         count = "select count(*) from spot_price"
         with warehouse.cursor() as cursor:
-            with NewestFacts().alone(cursor, NOW):
+            with NewestFacts().alone(cursor, NOW + SHARED_FOR):
                 assert (cursor.rows(count), warehouse.rows(count)) == ([(1,)], [(2,)])
             assert cursor.rows(count) == [(2,)]
