@@ -15,10 +15,12 @@ from api.config.alerts import AlertsSection, PoolRuleSection, RuleSection
 GROUP = "spotcast"
 
 LABELLED = (
-    "{{ range $name, $label := $labels }}{{ $name }}={{ $label }} {{ end }}"
+    '{{ range $name, $label := $labels }}{{ if ne $name "__name__" }}'
+    "{{ $name }}={{ $label }} {{ end }}{{ end }}"
     'value={{ printf "%.6g" $value }}'
 )
-"""What a message says of one alert: its labels, and the figure that the rule compares."""
+"""What a message says of one alert: its labels, and the figure that the rule compares. A figure that
+is compared as it is keeps its name among the labels."""
 
 SPOT, LISTED = 'capacity_type="spot"', 'capacity_type="on-demand"'
 
