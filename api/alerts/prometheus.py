@@ -19,8 +19,8 @@ LABELLED = (
     "{{ $name }}={{ $label }} {{ end }}{{ end }}"
     'value={{ printf "%.6g" $value }}'
 )
-"""What a message says of one alert: its labels, and the figure that the rule compares. A figure that
-is compared as it is keeps its name among the labels."""
+"""What a message says of one alert: its labels, and the figure that the rule compares. A figure
+that is compared as it is keeps its name among the labels."""
 
 SPOT, LISTED = 'capacity_type="spot"', 'capacity_type="on-demand"'
 

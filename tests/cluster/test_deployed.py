@@ -90,6 +90,7 @@ def test_a_field_that_is_not_known_is_refused(cluster: ControlPlane) -> None:
     assert "container" in answer.json()["message"]
 
 
+@pytest.mark.smoke
 def test_the_pod_may_run_where_pods_are_restricted(cluster: ControlPlane) -> None:
     said(applied(cluster, SERVE.read_text(encoding="utf-8").split("\n---\n")[0]))
     pod = pod_of(deployment())

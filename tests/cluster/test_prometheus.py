@@ -24,6 +24,7 @@ from api.security.keys import new_key
 from api.security.principal import Scope
 from api.server.observing import Seen
 from collector.run import FeedReport
+from tests.api.test_deploy import EXPRESSIONS
 from tests.support.alerting import MINUTE, alert_settings, look, told
 from tests.support.cli import a_market, fill
 from tests.support.control_plane import answers
@@ -79,6 +80,16 @@ def test_rules_of_other_settings_are_as_faultless(tmp_path: Path) -> None:
     written = tmp_path / "rules.yaml"
     written.write_text(yaml.safe_dump(rule_file(section)), encoding="utf-8")
     promtool("check", "rules", "--lint=all", "--lint-fatal", str(written))
+
+
+def test_every_panel_of_the_dashboard_asks_in_promql(tmp_path: Path) -> None:
+    asked = [str(one.values[0]) for one in EXPRESSIONS]
+    for variable, span in {"$__rate_interval": "5m", "$__range": "1h"}.items():
+        asked = [one.replace(variable, span) for one in asked]
+    rules = [{"record": f"panel:{number}", "expr": one} for number, one in enumerate(asked)]
+    written = tmp_path / "panels.yaml"
+    written.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in promtool("check", "rules", str(written))
 
 
 def test_promtool_finds_no_fault_in_the_figures() -> None:
