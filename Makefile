@@ -65,8 +65,12 @@ cover: $(READY) ## The same, with the share of the code that they run; takes twi
 cluster: ## Build a real control plane, kwok and Karpenter for the tests, once (Go; twelve minutes)
 	bash deploy/cluster/build
 
+.PHONY: prometheus
+prometheus: ## Build promtool, Prometheus and Alertmanager for the tests, once (Go; eight minutes)
+	bash deploy/prometheus/build
+
 .PHONY: test-cluster
-test-cluster: $(READY) ## The tests against them; skipped where `make cluster` has not been run
+test-cluster: $(READY) ## The tests against them; skipped where `make cluster` or `make prometheus` has not been run
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m cluster tests/cluster
 
 .PHONY: smoke-cluster

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from advisor import Hazard
 from advisor.risk.verification import Verdict
 from api.alerts.judging import State
+from api.rows.feeds import NEVER_READ
 from api.service.market_view import MarketView
 from api.service.rankings import RANKINGS
 from api.service.readiness import readings
@@ -26,7 +27,7 @@ from api.skill import skill_rows
 from warehouse.alerts import alerts, last_look
 from warehouse.errors import WarehouseError
 from warehouse.job_runs import latest_job_runs
-from warehouse.records import Offering
+from warehouse.records import Offering, RunOutcome
 
 MOST_OFFERINGS = 2_000
 """Offerings that are told of: with four series each about as many as Karpenter exports for one
@@ -76,6 +77,9 @@ class DataGauges(Collector):
             "spotcast_feed_late", "1 if a planned feed is late or was never read, else 0.", FEED
         )
         failures = _gauge("spotcast_feed_failures", "Failed runs since the last good one.", FEED)
+        doubtful = _gauge(
+            "spotcast_feed_quarantined", "1 if the last answer was kept aside, else 0.", FEED
+        )
         for one in readings(self._service):
             labels = (one.feed, one.scope)
             if one.age_seconds is not None:
@@ -83,7 +87,9 @@ class DataGauges(Collector):
             if one.is_planned:
                 late.add_metric(labels, one.is_waited_for)
             failures.add_metric(labels, one.failures)
-        yield from (age, late, failures)
+            if one.state != NEVER_READ:
+                doubtful.add_metric(labels, one.state == RunOutcome.QUARANTINED)
+        yield from (age, late, failures, doubtful)
 
     def _alerts(self, now: datetime) -> Iterator[Metric]:
         """Those of every rule that was judged; none before the first time."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter as Count
+from itertools import product
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -13,7 +14,7 @@ from prometheus_client import (
     start_http_server,
 )
 
-from advisor.replacement.records import State
+from advisor.replacement.records import Mechanism, State
 from api.errors import UsageError
 from api.guard.report import Report
 
@@ -34,6 +35,9 @@ class Meter:
             ("state", "mechanism"),
             registry=registry,
         )
+        # A counter that first shows as 1 has not increased: the first failure would alarm nobody.
+        for state, mechanism in product(State, Mechanism):
+            self._entered.labels(state.value, mechanism.value)
         self._open = Gauge(
             "spotcast_replacements_open",
             "Hand-overs that are not over.",

@@ -1,4 +1,6 @@
-"""Tests against real programs, as ``make cluster`` built them; see deploy/cluster/README.md.
+"""Tests against real programs, as ``make cluster`` and ``make prometheus`` built them.
+
+See deploy/cluster/README.md and docs/alerts.md.
 
 They run when they are asked for by their path (``make test-cluster``) and not with the others:
 each API server takes seconds to start. Each is marked ``cluster``, and a few that together touch

@@ -98,7 +98,8 @@ def test_every_figure_and_label_that_a_prometheus_rule_asks_for_is_exported() ->
 
 def test_every_rule_is_written_for_prometheus_as_it_documents_them() -> None:
     names = {rule["alert"] for rule in RULES}
-    assert len(names) == len(AlertsSection().rules) + 1
+    # Two of one name would be told as one, and `promtool check rules` takes them for a mistake.
+    assert len(names) == len(RULES) == len(AlertsSection().rules) + 1
     for rule in RULES:
         assert rule.keys() <= FIELDS
         assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", rule["alert"])
@@ -107,6 +108,18 @@ def test_every_rule_is_written_for_prometheus_as_it_documents_them() -> None:
         plain = re.sub(r'"(?:[^"\\]|\\.)*"', '""', rule["expr"])
         assert all(plain.count(one) == plain.count(other) for one, other in ("()", "{}", "[]"))
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
+
+
+def test_a_rule_whose_every_comparison_is_off_is_left_out() -> None:
+    section = AlertsSection.model_validate({"price": {"times_mean": 0, "on_demand_share": 0}})
+    written = rule_file(section)["groups"][0]["rules"]
+    assert [one["alert"] for one in RULES if one not in written] == ["SpotcastPrice"]
+
+
+def test_what_the_server_has_waited_for_already_is_not_waited_for_again() -> None:
+    asked = [rule for rule in RULES if "spotcast_alerts{" in rule["expr"]]
+    assert asked
+    assert [rule["alert"] for rule in asked if "for" in rule] == []
 
 
 def test_the_rule_file_under_deploy_is_that_of_the_defaults(run: Run) -> None:

@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as plain
 from starlette.requests import HTTPConnection
 
+from advisor.replacement.records import Mechanism
 from api.app import create_app
 from api.metric_gauges import MOST_OFFERINGS
 from api.metrics import Metrics
@@ -116,6 +117,18 @@ def test_a_feed_has_an_age_once_it_was_read_and_is_late_only_if_it_is_planned(
     assert series(planned, "spotcast_feed_late") == [(never, 1.0), (read, 1.0)]
 
 
+def test_a_feed_is_in_quarantine_until_an_answer_of_it_is_taken(service: Service) -> None:
+    found = []
+    for hours, outcome in ((2, RunOutcome.QUARANTINED), (1, RunOutcome.OK)):
+        at = NOW - timedelta(hours=hours)
+        with service.writing() as warehouse:
+            run_id = begin_run(warehouse, FEED.name, "us-east-1", at)
+            finish_run(warehouse, run_id, RunResult(outcome, rows_read=1), at)
+        found += series(service, "spotcast_feed_quarantined")
+    labels = {"feed": FEED.name, "scope": "us-east-1"}
+    assert found == [(labels, 1.0), (labels, 0.0)]
+
+
 def test_before_the_first_view_nothing_is_said_of_the_market(service: Service) -> None:
     assert series(service, "spotcast_market_pools") == []
     service.markets.refresh()
@@ -197,6 +210,18 @@ def test_forecasts_are_told_by_horizon_with_their_age_and_unproven_skill_is_abse
     acting = ({**hour, "made_from": "machine"}, 0.0)
     assert acting in series(service, "spotcast_forecasts_may_act")
     assert series(service, "spotcast_forecast_skill") == []
+
+
+def test_every_state_of_a_hand_over_is_counted_from_0(service: Service) -> None:
+    metrics = Metrics(service)
+    metrics.meter()
+    counted = [
+        one.value
+        for family in plain(metrics.text("")[0].decode())
+        for one in family.samples
+        if one.name == "spotcast_replacements_total" and one.labels["state"] == "failed"
+    ]
+    assert counted == [0.0] * len(Mechanism)
 
 
 def test_the_guards_figures_are_among_these(service: Service) -> None:
