@@ -68,7 +68,8 @@ class ViewKeeper:
         is_made = False
         if markets.is_due():
             began = time.perf_counter()
-            with unhurried(UNHURRIED_SECONDS):
+            # For the first one everybody waits.
+            with unhurried(UNHURRIED_SECONDS if markets.newest else 0.0):
                 markets.refresh()
             self._made(time.perf_counter() - began)
             is_made = True

@@ -21,6 +21,7 @@ from api.settings import settings_from
 from tests.support.market import a_pool, a_price
 from tests.support.served import a_service, add
 from warehouse.errors import WarehouseError
+from warehouse.pace import paced
 
 SECONDS = 10.0
 
@@ -101,6 +102,28 @@ def test_a_view_is_made_at_once_and_again_when_something_was_stored() -> None:
         assert keeping.made.acquire(timeout=SECONDS)
         assert service.markets.newest is not first
         assert service.forecasts.newest.made
+
+
+@pytest.mark.usefixtures("restless")
+def test_the_first_view_is_made_in_a_hurry_and_those_after_it_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hurried: list[bool] = []
+    with a_service() as service:
+        refresh, items = service.markets.refresh, [1]
+
+        def look() -> MarketView:
+            hurried.append(paced(items) is items)
+            return refresh()
+
+        monkeypatch.setattr(service.markets, "refresh", look)
+        with Keeping(service) as keeping:
+            assert keeping.made.acquire(timeout=SECONDS)
+            with service.writing():
+                pass
+            keeping.keeper.wake()
+            assert keeping.made.acquire(timeout=SECONDS)
+    assert hurried == [True, False]
 
 
 @pytest.mark.usefixtures("restless")
