@@ -119,17 +119,17 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def _warehouses() -> Iterator[Reused]:
-    """Those that tests have left as new."""
+def warehouses() -> Iterator[Reused]:
+    """Empty databases in memory, one for each example of a test: those left as new come again."""
     made = Reused()
     yield made
     made.close()
 
 
 @pytest.fixture
-def warehouse(_warehouses: Reused) -> Iterator[Warehouse]:
+def warehouse(warehouses: Reused) -> Iterator[Warehouse]:
     """An empty database in memory."""
-    with _warehouses.empty() as made:
+    with warehouses.empty() as made:
         yield made
 
 
