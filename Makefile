@@ -50,8 +50,9 @@ contracts: $(READY) ## Who may import whom
 	$(BIN)/lint-imports
 
 # One process per core: threads of OpenMP would only wait for each other, with all their might.
+# The same holds for those of DuckDB, which takes their number from Slurm's variable.
 # Compiled modules are kept, whatever the caller's shell says: each process compiled all tests anew.
-EACH_CORE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses auto --dist worksteal
+EACH_CORE := OMP_NUM_THREADS=1 SLURM_CPUS_ON_NODE=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: test
 test: $(READY) ## The tests: no network, no account, no cluster

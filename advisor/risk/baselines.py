@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from advisor.risk.dataset import Samples
 from advisor.risk.features import (
@@ -127,6 +126,9 @@ def siblings(training: Samples) -> Predict:
 
 def gradient_boosting(training: Samples) -> Predict:
     """Boosted trees on all inputs, as they come out of the box."""
+    # It takes longer to load than all else of a server, and only a backtest fits trees.
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+
     priors = _priors(training)
 
     def table(samples: Samples, place: int) -> Floats:

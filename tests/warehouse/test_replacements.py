@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from advisor.replacement.records import State
 from tests.support.market import NOW, a_pool, a_price
+from tests.support.reused import Reused
 from warehouse.frames import frames_of
 from warehouse.records import (
     EndedBy,
@@ -174,8 +175,10 @@ STATES = st.sampled_from([one.value for one in State])
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(STATES, st.booleans()), max_size=6))
-def test_of_two_controllers_only_one_takes_each_step(steps: list[tuple[str, bool]]) -> None:
-    with Warehouse.in_memory() as warehouse:
+def test_of_two_controllers_only_one_takes_each_step(
+    warehouses: Reused, steps: list[tuple[str, bool]]
+) -> None:
+    with warehouses.empty() as warehouse:
         last = a_step()
         assert advance(warehouse, None, last)
         for number, (state, first_is_quicker) in enumerate(steps, start=1):

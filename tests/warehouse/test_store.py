@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.market import NOW, a_pool, a_price, a_shape
+from tests.support.reused import Reused
 from warehouse.errors import (
     WarehouseBusyError,
     WarehouseCorruptError,
@@ -51,9 +52,9 @@ def test_of_two_rows_with_one_key_in_one_batch_the_first_is_kept(warehouse: Ware
     )
 )
 def test_any_batches_in_any_order_leave_each_key_once(
-    batches: list[list[tuple[int, int]]],
+    warehouses: Reused, batches: list[list[tuple[int, int]]]
 ) -> None:
-    with Warehouse.in_memory() as warehouse:
+    with warehouses.empty() as warehouse:
         new = 0
         for batch in batches:
             prices = [

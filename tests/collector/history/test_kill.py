@@ -1,11 +1,10 @@
 """A kill at any moment of an import: the database opens, and importing again completes it."""
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import polars as pl
@@ -18,24 +17,16 @@ KILLS = 20
 ROWS = 400_000
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
-IMPORT = """
-import sys
-from datetime import datetime, timezone
-from pathlib import Path
-from collector.history import KINDS, load_file
-from warehouse.store import Warehouse
-
-database, prices = map(Path, sys.argv[1:3])
-with Warehouse.open(database) as warehouse:
-    print("importing", flush=True)
-    load_file(
-        warehouse, KINDS["prices"], prices, batch_rows=20_000,
-        clock=lambda: datetime.now(timezone.utc),
-    )
-print("done", flush=True)
-"""
-
 EVERY_ROW = "select * exclude (observed_at) from spot_price order by all"
+
+
+def import_prices(database: Path, prices: Path, begun: Connection) -> None:
+    """What is killed: a process that says when it begins, and imports."""
+    with Warehouse.open(database) as warehouse:
+        begun.send("importing")
+        load_file(
+            warehouse, KINDS["prices"], prices, batch_rows=20_000, clock=lambda: datetime.now(UTC)
+        )
 
 
 def write_prices(path: Path) -> None:
@@ -67,18 +58,20 @@ def test_twenty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path) 
     chance = random.Random(20261124)  # noqa: S311 - moments of a test, no secret
     killed_at = []
 
+    # Each is a process of its own, forked from one that has loaded what it needs.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-c", IMPORT, str(database), str(prices)],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout
-            assert process.stdout.readline() == "importing\n"
-            try:
-                process.wait(chance.uniform(0.0, 0.9))
-            except subprocess.TimeoutExpired:
-                os.kill(process.pid, signal.SIGKILL)
+        told, begun = context.Pipe(duplex=False)
+        process = context.Process(target=import_prices, args=(database, prices, begun))
+        process.start()
+        begun.close()
+        assert told.recv() == "importing"
+        told.close()
+        process.join(chance.uniform(0.0, 0.9))
+        process.kill()
+        process.join()
+        assert process.exitcode in {0, -signal.SIGKILL}
         with Warehouse.open(database) as warehouse:
             killed_at.append(warehouse.rows("select count(*) from spot_price")[0][0])
 

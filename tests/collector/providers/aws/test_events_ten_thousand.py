@@ -11,11 +11,15 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto import backends
+from moto.core.utils import camelcase_to_underscores
 from moto.server import ThreadedMotoServer
+from moto.sqs import models
 from moto.sqs.models import Queue, SQSBackend, sqs_backends
 
 from collector.providers.aws.client import AwsConnection, EventQueues
@@ -90,11 +94,15 @@ def moto() -> Iterator[str]:
 
     For each message that comes or goes moto counts all that there are, again and again, only to
     look up another attribute of the queue: that takes minutes. Here it does not count, and does not
-    ask whether a message is old enough to be forgotten.
+    ask whether a message is old enough to be forgotten. For each request it lists its own folder,
+    and spells the names of attributes anew: here it does so once.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    modules = tuple(backends.list_of_moto_modules())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQSBackend, "is_message_valid_based_on_retention_period", always_valid)
+        patch.setattr(backends, "list_of_moto_modules", lambda: modules)
+        patch.setattr(models, "camelcase_to_underscores", cache(camelcase_to_underscores))
         for count in ("", "_delayed", "_not_visible"):
             patch.setattr(Queue, f"approximate_number_of_messages{count}", 0)
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -104,9 +112,9 @@ def moto() -> Iterator[str]:
         server.stop()
 
 
-def send(url: str, name: str, bodies: list[str]) -> None:
+def send(account: AwsConnection, name: str, bodies: list[str]) -> None:
     """Make the queue over the wire, and fill it from inside moto, which is faster."""
-    account_at(url, [name]).sqs(REGION).create_queue(QueueName=name)
+    account.sqs(REGION).create_queue(QueueName=name)
     for body in bodies:
         sqs_backends[ACCOUNT][REGION].send_message(name, body)
 
@@ -145,9 +153,9 @@ def drain(warehouse: Warehouse, source: Any) -> int:
 def test_ten_thousand_messages_give_each_interruption_once(moto: str) -> None:
     sent = told(10_000)
     names = [f"queue-{number}" for number in range(QUEUES)]
-    for place, name in enumerate(names):
-        send(moto, name, sent.bodies[place::QUEUES])
     account = account_at(moto, names)
+    for place, name in enumerate(names):
+        send(account, name, sent.bodies[place::QUEUES])
     with (
         Warehouse.in_memory() as warehouse,
         aws_at(moto, "*", connections={"aws": account}) as source,
@@ -183,7 +191,8 @@ def killed_after(url: str, path: Path, messages: int) -> int | None:
 
 def test_a_consumer_that_is_killed_twenty_times_loses_none(moto: str, tmp_path: Path) -> None:
     sent = told(1_500)
-    send(moto, "killed", sent.bodies)
+    account = account_at(moto, ["killed"])
+    send(account, "killed", sent.bodies)
     chance = random.Random(SEED)  # noqa: S311 - no secret
     path = tmp_path / "spotcast.duckdb"
     codes = []
@@ -193,7 +202,6 @@ def test_a_consumer_that_is_killed_twenty_times_loses_none(moto: str, tmp_path: 
         for message in left("killed"):
             message.change_visibility(0)
         codes.append(code)
-    account = account_at(moto, ["killed"])
     with (
         Warehouse.open(path) as warehouse,
         aws_at(moto, "*", connections={"aws": account}) as source,
