@@ -14,6 +14,7 @@ ALERTS = """
         fingerprint, rule, labels, state, since, began_at, told_at, better_since, is_known, value,
         text
     from alert
+    where cast($state as varchar) is null or state = $state
     order by rule, fingerprint
 """
 
@@ -100,9 +101,12 @@ CHANGE_SCHEMA: Schema = {
 Row = Mapping[str, Any]
 
 
-def alerts(warehouse: Warehouse) -> pl.DataFrame:
-    """Every alert that is stored, by rule; the columns are those of the table ``alert``."""
-    return warehouse.ask(ALERTS)
+def alerts(warehouse: Warehouse, state: str | None = None) -> pl.DataFrame:
+    """The alerts that are stored, by rule; the columns are those of the table ``alert``.
+
+    All of them, or those in one state.
+    """
+    return warehouse.ask(ALERTS, {"state": state})
 
 
 def last_look(warehouse: Warehouse) -> datetime | None:

@@ -11,7 +11,8 @@ import pytest
 
 from advisor.risk.verification import Comparison, Interval, LeadTimes, Score, Verification
 from api.alerts.judging import Reading, Standing
-from api.alerts.looking import Looker, stored
+from api.alerts.looking import Looker
+from api.alerts.stored import stored
 from api.settings import Settings, SettingsError
 from tests.support.alerting import MINUTE, alert_settings, look, told
 from tests.support.guard import a_forecast, foretell
