@@ -1,5 +1,6 @@
 """How alerts stand, and what they went through. The rules are `api.alerts`'s own."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +15,10 @@ ALERTS = """
         fingerprint, rule, labels, state, since, began_at, told_at, better_since, is_known, value,
         text
     from alert
-    where cast($state as varchar) is null or state = $state
     order by rule, fingerprint
 """
+
+FIRING = "select rule, labels from alert where state = 'firing'"
 
 REMOVE = "delete from alert where list_contains($fingerprints, fingerprint)"
 
@@ -101,12 +103,14 @@ CHANGE_SCHEMA: Schema = {
 Row = Mapping[str, Any]
 
 
-def alerts(warehouse: Warehouse, state: str | None = None) -> pl.DataFrame:
-    """The alerts that are stored, by rule; the columns are those of the table ``alert``.
+def alerts(warehouse: Warehouse) -> pl.DataFrame:
+    """Every alert that is stored, by rule; the columns are those of the table ``alert``."""
+    return warehouse.ask(ALERTS)
 
-    All of them, or those in one state.
-    """
-    return warehouse.ask(ALERTS, {"state": state})
+
+def firing_alerts(warehouse: Warehouse) -> list[tuple[str, dict[str, str]]]:
+    """The rule and the labels of each alert that fires: all that counting them needs."""
+    return [(rule, json.loads(labels)) for rule, labels in warehouse.rows(FIRING)]
 
 
 def last_look(warehouse: Warehouse) -> datetime | None:

@@ -7,10 +7,10 @@ from warehouse.alerts import alerts
 from warehouse.store import Warehouse
 
 
-def stored(warehouse: Warehouse, state: State | None = None) -> dict[str, Alert]:
-    """How alerts stood after the last look, by fingerprint; all, or those in one state."""
+def stored(warehouse: Warehouse) -> dict[str, Alert]:
+    """How alerts stood after the last look, by fingerprint."""
     found = {}
-    for row in alerts(warehouse, state.value if state else None).to_dicts():
+    for row in alerts(warehouse).to_dicts():
         key = row.pop("fingerprint")
         row |= {"labels": json.loads(row["labels"]), "state": State(row["state"])}
         found[key] = Alert(**row)

@@ -47,7 +47,8 @@ class Duty:
     def headlines(self) -> list[Headline]:
         """The numbers at the head of the page."""
         words, found = self._words, self._found
-        besides = words("alerts.firing_sub", critical=self.firing.critical, silenced=self._silenced)
+        key = "alerts.firing_sub_silenced" if self._silenced else "alerts.firing_sub"
+        besides = words(key, critical=self.firing.critical, silenced=self._silenced)
         looked = found.data_as_of
         ago = self._figures.ago(found.as_of - looked) if looked else None
         return [
@@ -74,7 +75,9 @@ class Duty:
         elif not self._service.does_jobs:
             notes.append(("warning", words("alerts.no_jobs"), None))
         if unknown := self._of(State.UNKNOWN):
-            notes.append(("warning", words("alerts.unknown_note", n=unknown), None))
+            notes.append(
+                ("warning", words("alerts.unknown_note", n=self._figures.count(unknown)), None)
+            )
         return [*notes, *self._settings()]
 
     def _settings(self) -> list[Note]:

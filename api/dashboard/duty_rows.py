@@ -32,7 +32,7 @@ class JobRow:
     took: Fact | None
     good: Fact | None
     failures: Fact | None
-    due: str
+    due: Fact | None
     is_overdue: bool
     link: str | None
     """Where there is more of it."""
@@ -46,7 +46,7 @@ class BacklogRow:
     kind: str | None
     waiting: Fact | None
     oldest: Fact | None
-    next_try: str | None
+    next_try: Fact | None
     given_up: Fact | None
     error: str | None
     error_age: Fact | None
@@ -75,13 +75,13 @@ class DutyRows:
             state=self._feeds(one) if is_feeds else words.of("state", state),
             tone=self._feeds_tone(one) if is_feeds else TONES.get(state, "is-bad"),
             began=self._of(figures.ago(self._now - at) if at else None, at, lines),
-            took=self._of(figures.span(one.took_seconds), at),
+            took=self._of(self._length(one.took_seconds), at),
             good=self._of(
                 figures.ago(self._now - one.last_good_at) if one.last_good_at else None,
                 one.last_good_at,
             ),
             failures=self._of(figures.count(one.failures), self._now),
-            due=words("alerts.see_feeds") if is_feeds else self._due(one, is_off=is_off),
+            due=self._due(one, is_off=is_off),
             is_overdue=late > SOON and one.state != "running",
             link="/#feeds" if is_feeds else None,
         )
@@ -103,7 +103,7 @@ class DutyRows:
             kind=words.of("channel_kind", one.kind) if one.kind else None,
             waiting=of(figures.count(one.waiting), self._now),
             oldest=of(ago(oldest), oldest),
-            next_try=self._until(one.next_try_at) if one.next_try_at else None,
+            next_try=self._until(one.next_try_at, source) if one.next_try_at else None,
             given_up=of(figures.count(one.given_up), self._now),
             error=redacted(one.newest_error) if one.newest_error else None,
             error_age=of(ago(failed), failed),
@@ -132,14 +132,27 @@ class DutyRows:
             return "is-idle"
         return "is-warning" if counts.get("late") or counts.get("never_read") else "is-good"
 
-    def _due(self, one: JobOut, *, is_off: bool) -> str:
-        if is_off:
-            return self._words("alerts.never_due")
-        return self._until(one.next_at) if one.next_at else self._words("unknown")
+    def _length(self, seconds: float | None) -> str | None:
+        """How long a run took; what took a moment is never written as nothing."""
+        if seconds is not None and seconds < 1:
+            return self._words("unit.seconds", n="<1")
+        return self._figures.span(seconds)
 
-    def _until(self, at: datetime) -> str:
+    def _due(self, one: JobOut, *, is_off: bool) -> Fact | None:
+        """When it is due; unknown if it is not off and has no date."""
+        if one.job == COLLECT:
+            return Fact(self._words("alerts.see_feeds"))
+        if is_off:
+            return Fact(self._words("alerts.never_due"))
+        if one.next_at is None:
+            return None
+        return self._until(one.next_at, self._words("alerts.schedule_source"))
+
+    def _until(self, at: datetime, source: str) -> Fact | None:
         late = self._now - at
-        if abs(late) < SOON:
-            return self._words("overview.due_now")
-        key = "overview.overdue" if late > SOON else "overview.due_in"
-        return self._words(key, span=self._figures.span(abs(late)))
+        text = self._words("overview.due_now")
+        if abs(late) >= SOON:
+            key = "overview.overdue" if late > SOON else "overview.due_in"
+            text = self._words(key, span=self._figures.span(abs(late)))
+        lines = [(self._words("alerts.due_line"), str(self._figures.at(at)))]
+        return self._facts.of(text, source=source, more=lines)

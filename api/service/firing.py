@@ -4,13 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from api.alerts.judging import State
-from api.alerts.rules import silencer
-from api.alerts.stored import stored
+from api.alerts.rules import silences_at
 from api.service.clock import Clock
 from api.service.kept import Kept
 from api.settings import Settings
-from warehouse.alerts import last_look
+from warehouse.alerts import firing_alerts, last_look
 from warehouse.store import SharedWarehouse, Warehouse
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -46,10 +44,10 @@ def kept_firing(warehouse: SharedWarehouse, settings: Settings, clock: Clock) ->
 
 def firing(warehouse: Warehouse, settings: Settings, now: datetime) -> Firing:
     """The count as of the last look; what is silenced is told by the clock."""
-    rules, is_silenced = settings.alerts.rules, silencer(settings.alerts, now)
+    rules, is_silenced = settings.alerts.rules, silences_at(settings.alerts, now)
     severities = Counter(
-        rules[one.rule].severity
-        for one in stored(warehouse, State.FIRING).values()
-        if one.rule in rules and not is_silenced(one)
+        rules[rule].severity
+        for rule, labels in firing_alerts(warehouse)
+        if rule in rules and not is_silenced(rule, labels)
     )
     return Firing(severities.total(), severities["critical"], last_look(warehouse))

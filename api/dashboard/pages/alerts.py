@@ -1,9 +1,9 @@
 """``/alerts``: what fires and why, whether the jobs ran, and what nobody has been told yet."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from fastapi import Request, Response
@@ -21,13 +21,14 @@ from api.dashboard.site import page, reader_of
 from api.service.alerts import AlertOut, AlertPage, alert_page
 from api.service.jobs import job_list
 from api.service.messages import backlog_list
+from api.service.page import CursorError, decoded, encoded
 from api.service.state import Service
 
-MOST = 200
+SHOWN = 25
 """Alerts of one table: those that matter most come first."""
 
 EVERY = 1_000_000
-"""More than there are alerts: those that are not shown are counted."""
+"""More than there are alerts: those that are not shown are counted too."""
 
 SEVERITIES = ("critical", "warning", "info")
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -43,6 +44,7 @@ class AlertsQuery(BaseModel):
     state: State | None = None
     severity: Severity | None = None
     resolved: Literal["24h", "7d"] = "24h"
+    cursor: str | None = Field(default=None, max_length=2_000)
 
 
 def alerts(request: Request, service: Service) -> Response:
@@ -51,6 +53,10 @@ def alerts(request: Request, service: Service) -> Response:
     query, rules = wanted.query or AlertsQuery(), service.settings.alerts.rules
     if query.rule is not None and query.rule not in rules:
         wanted.errors["rule"] = words("alerts.no_rule", rule=query.rule)
+    try:
+        place = _place(query.cursor)
+    except CursorError as error:
+        wanted.errors["cursor"], place = str(error), {}
     found = alert_page(service, state=None, rule=None, severity=None, first=0, limit=EVERY)
     jobs, owed = job_list(service), backlog_list(service)
     duty, laid = Duty(service, words, found, jobs, owed), DutyRows(words, found.as_of)
@@ -67,7 +73,7 @@ def alerts(request: Request, service: Service) -> Response:
         severities=SEVERITIES,
         periods=list(PERIODS),
         is_filtered=any((query.rule, query.state, query.severity)),
-        parts=_parts(service, words, found, chosen, PERIODS[query.resolved]),
+        parts=_parts(service, words, found, _several(chosen, query, found.as_of), place),
         is_stale=found.is_stale,
         looked_at=found.data_as_of,
         firing=duty.firing,
@@ -87,43 +93,78 @@ def _is_asked_for(one: AlertOut, query: AlertsQuery) -> bool:
     )
 
 
+def _place(cursor: str | None) -> dict[str, int]:
+    """How many rows come before those of a table, by its name; all others begin with the first.
+
+    Raises:
+        CursorError: it is none of ours.
+    """
+    if cursor is None:
+        return {}
+    name, first = decoded(cursor, 2)
+    if not isinstance(name, str) or type(first) is not int or not 0 <= first < EVERY:
+        raise CursorError
+    return {name: first}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A table of alerts: the rows that are shown, and how many there are."""
+    """A table of alerts: the rows that are shown, where they stand, and how many there are.
+
+    The cursors are of the pages before and after; None: there is none.
+    """
 
     name: str
     rows: list[AlertRow]
+    first: int
     total: int
+    previous: str | None
+    following: str | None
+
+
+def _several(
+    chosen: Sequence[AlertOut], query: AlertsQuery, now: datetime
+) -> Mapping[str, Sequence[AlertOut]]:
+    """What fires or may, what cannot be judged, and what was resolved within the period."""
+    period = PERIODS[query.resolved]
+    ended = [one for one in chosen if one.state is State.RESOLVED and now - one.since <= period]
+    return {
+        "open": sorted((one for one in chosen if one.state in OPEN), key=_urgency),
+        "unknown": [one for one in chosen if one.state is State.UNKNOWN],
+        "resolved": sorted(ended, key=lambda one: one.since, reverse=True),
+    }
+
+
+def _urgency(one: AlertOut) -> tuple[int, int, str, datetime, list[tuple[str, str]]]:
+    """What fires before what is pending, the most severe first; by rule, the oldest first."""
+    level = SEVERITIES.index(one.severity)
+    return OPEN.index(one.state), level, one.rule, one.since, sorted(one.labels.items())
 
 
 def _parts(
     service: Service,
     words: Words,
     found: AlertPage,
-    chosen: Sequence[AlertOut],
-    period: timedelta,
+    several: Mapping[str, Sequence[AlertOut]],
+    place: Mapping[str, int],
 ) -> list[Part]:
-    """What fires or may, what cannot be judged, and what was resolved within the period."""
     rows = AlertRows(
         words, found.as_of, found.data_as_of, _offered(service), is_stale=found.is_stale
     )
-    several = {
-        "open": [one for one in chosen if one.state in OPEN],
-        "unknown": [one for one in chosen if one.state is State.UNKNOWN],
-        "resolved": sorted(
-            (
-                one
-                for one in chosen
-                if one.state is State.RESOLVED and found.as_of - one.since <= period
-            ),
-            key=lambda one: one.since,
-            reverse=True,
-        ),
-    }
-    return [
-        Part(name, [rows.of(one) for one in mine[:MOST]], len(mine))
-        for name, mine in several.items()
-    ]
+    parts = []
+    for name, every in several.items():
+        first = place.get(name, 0)
+        end = first + SHOWN
+        part = Part(
+            name,
+            [rows.of(one) for one in every[first:end]],
+            first,
+            len(every),
+            encoded([name, max(first - SHOWN, 0)]) if first else None,
+            encoded([name, end]) if end < len(every) else None,
+        )
+        parts.append(part)
+    return parts
 
 
 def _offered(service: Service) -> Offered:
@@ -134,7 +175,7 @@ def _offered(service: Service) -> Offered:
 
 
 def _copies(request: Request, query: AlertsQuery) -> list[tuple[str, str]]:
-    asked_for = query.model_dump(exclude_none=True, exclude={"resolved"}, mode="json")
+    asked_for = query.model_dump(exclude_none=True, exclude={"resolved", "cursor"}, mode="json")
     options = [word for name, value in asked_for.items() for word in (f"--{name}", value)]
     return [
         ("cli", shlex.join(["spotcast", "alerts", *options])),

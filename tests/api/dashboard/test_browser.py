@@ -13,6 +13,7 @@ from tests.support.dashboard import a_full_service, listening
 
 PAGES = {
     "overview": "/",
+    "alerts": "/alerts",
     "risk": "/risk",
     "search": "/search?gpus=1&provider=aws&region=us-east-1",
     "instance": "/aws?instance=g5.xlarge&region=us-east-1",
