@@ -110,12 +110,6 @@ BACKLOGS = """
     group by channel
     order by channel
 """
-COUNTS = """
-    select channel, state, count(*) as messages, min(created_at) as oldest_at
-    from message
-    group by all
-    order by channel, state
-"""
 
 
 def enqueue(warehouse: Warehouse, messages: Sequence[Message]) -> int:
@@ -173,11 +167,6 @@ def listed_messages(warehouse: Warehouse, state: MessageState | None, most: int)
     """
     given = {"state": state.value if state else None, "most": most}
     return warehouse.ask(LISTED, given)
-
-
-def message_counts(warehouse: Warehouse) -> pl.DataFrame:
-    """How many there are: channel, state, messages, oldest_at."""
-    return warehouse.ask(COUNTS)
 
 
 def backlogs(warehouse: Warehouse) -> pl.DataFrame:

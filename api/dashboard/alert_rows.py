@@ -21,6 +21,9 @@ TONES = {
 }
 SEVERITIES = {"critical": "is-bad", "warning": "is-warning"}
 
+OPEN = (State.FIRING, State.PENDING)
+"""What has begun and has not ended."""
+
 Offered = frozenset[tuple[str, str, str]]
 """The clouds, regions and instance types that have a page."""
 
@@ -48,7 +51,9 @@ class AlertRow:
     limit: str | None
     since: Fact | None
     seen: Fact | None
-    """When it was last looked at; None where it could not be judged."""
+    """When it was last looked at."""
+    is_lost: bool
+    """Whether it is open and could not be judged then."""
 
 
 class AlertRows:
@@ -85,7 +90,8 @@ class AlertRows:
             value=self._value(one, limit),
             limit=limit,
             since=self._since(one),
-            seen=self._seen(one),
+            seen=self._seen(),
+            is_lost=one.state in OPEN and not one.is_known,
         )
 
     def figure(self, value: float | None, unit: Unit | None) -> str | None:
@@ -107,7 +113,8 @@ class AlertRows:
 
     def _limit(self, one: AlertOut) -> str | None:
         text = self.figure(one.limit, one.unit)
-        if text is None:
+        if text is None or (one.limit == 0 and one.unit is Unit.SECONDS):
+            # A job is due at its date, not so many seconds after it.
             return None
         is_least = one.unit is Unit.SKILL
         return self._words("alerts.at_least" if is_least else "alerts.limit", limit=text)
@@ -132,15 +139,14 @@ class AlertRows:
         lines = [(words("alerts.entered_line"), str(figures.at(one.since)))]
         if one.began_at:
             lines.append((words("alerts.began_line"), str(figures.at(one.began_at))))
-        if one.state in {State.FIRING, State.PENDING}:
+        if one.state in OPEN:
             lines.append((words("alerts.told_line"), told))
-        is_open = one.state in {State.FIRING, State.PENDING}
-        begun = one.began_at if is_open and one.began_at else one.since
+        begun = one.began_at if one.state in OPEN and one.began_at else one.since
         age = figures.ago(self._now - begun)
         return self._of(age, self._looked_at, lines, is_stale=self._is_stale)
 
-    def _seen(self, one: AlertOut) -> Fact | None:
-        if self._looked_at is None or not one.is_known:
+    def _seen(self) -> Fact | None:
+        if self._looked_at is None:
             return None
         age = self._figures.ago(self._now - self._looked_at)
         return self._of(age, self._looked_at, [], is_stale=self._is_stale)

@@ -49,6 +49,7 @@ class Duty:
         words, found = self._words, self._found
         key = "alerts.firing_sub_silenced" if self._silenced else "alerts.firing_sub"
         besides = words(key, critical=self.firing.critical, silenced=self._silenced)
+        besides = besides if found.data_as_of else words("alerts.unknown_sub")
         looked = found.data_as_of
         ago = self._figures.ago(found.as_of - looked) if looked else None
         return [

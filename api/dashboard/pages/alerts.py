@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.alerts.judging import State
 from api.config.alerts import Severity
-from api.dashboard.alert_rows import AlertRow, AlertRows, Offered
+from api.dashboard.alert_rows import OPEN, AlertRow, AlertRows, Offered
 from api.dashboard.asking import asked
 from api.dashboard.duty import Duty
 from api.dashboard.duty_rows import DutyRows
@@ -33,8 +33,6 @@ EVERY = 1_000_000
 SEVERITIES = ("critical", "warning", "info")
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
 """How far back those are shown that were resolved."""
-
-OPEN = (State.FIRING, State.PENDING)
 
 
 class AlertsQuery(BaseModel):

@@ -117,7 +117,7 @@ def test_every_rule_leads_somewhere_even_without_a_thing_that_it_is_about(
             assert link[1:] in ids
         else:
             path, _, name = link.partition("#")
-            assert not name or read(pages, path).by_id(name)
+            assert name in {"", *(one.attributes.get("id") for one in read(pages, path).elements)}
 
 
 def test_a_silenced_alert_is_marked_and_not_counted(pages: TestClient) -> None:
@@ -136,8 +136,7 @@ def test_what_cannot_be_judged_is_unknown_and_apart_from_what_fires(pages: TestC
 
     assert alerts_of(html)
     for one in alerts_of(html):
-        assert "unknown cannot be judged" not in one
-        assert "cannot be judged" in one
+        assert "unknown warning" in one
         assert "never begun" in one
     assert "Cannot be judged" in main_text(html)
 
