@@ -333,17 +333,13 @@ def test_many_alerts_come_in_pages_that_follow_each_other() -> None:
             several = [a_forecast(60, 0.3, zone=f"use1-az{number}") for number in range(60)]
             foretell(warehouse, *several)
             look(warehouse, EVERY_POOL, NOW)
-        settings = EVERY_POOL
-        made = replace(service, settings=settings)
-        client = browser_of(
-            replace(made, firing=kept_firing(service.warehouse, settings, service.clock))
-        )
-        path: str | None = "/alerts?rule=risk"
-        seen: list[str] = []
-        while path:
-            html = read(client, path)
+        counted = kept_firing(service.warehouse, EVERY_POOL, service.clock)
+        client = browser_of(replace(service, settings=EVERY_POOL, firing=counted))
+        html = read(client, "/alerts?rule=risk")
+        seen = alerts_of(html)
+        while following := html.all("a", rel="next"):
+            html = read(client, following[0].attributes["href"] or "")
             seen += alerts_of(html)
-            path = next((one.attributes["href"] for one in html.all("a", rel="next")), None)
         (back,) = html.all("a", rel="prev")
         before = alerts_of(read(client, back.attributes["href"] or ""))
 
