@@ -74,6 +74,7 @@ def alerts(request: Request, service: Service) -> Response:
         parts=_parts(service, words, found, _several(chosen, query, found.as_of), place),
         is_stale=found.is_stale,
         looked_at=found.data_as_of,
+        as_of=found.as_of,
         firing=duty.firing,
         headlines=duty.headlines(),
         notes=duty.notes(),
