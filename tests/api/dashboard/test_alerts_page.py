@@ -1,7 +1,7 @@
 """The page of alerts, jobs and messages, and the count of alerts on every page."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,7 +14,8 @@ from api.dashboard.language import LANGUAGES, catalogue
 from api.delivery.sending import PUT
 from api.jobs import JOBS
 from api.rows.jobs import COLLECT
-from api.service.firing import SILENT_AFTER, kept_firing
+from api.service.firing import SILENT_AFTER, Firing, kept_firing
+from api.service.kept import Kept
 from api.service.state import Service
 from tests.support.alerting import MINUTE, alert_settings, look
 from tests.support.dashboard import app_of
@@ -23,6 +24,8 @@ from tests.support.guard import a_forecast, foretell
 from tests.support.market import NOW
 from tests.support.pages import Element, Html
 from tests.support.served import a_service
+from warehouse.errors import WarehouseError
+from warehouse.store import Warehouse
 
 EVERY_POOL = alert_settings(
     risk={"instance_types": ["*"], "needs_skill": False, "for_minutes": 0, "probability": 0.001}
@@ -239,6 +242,20 @@ def test_other_pages_tell_how_many_alerts_fire(pages: TestClient) -> None:
     assert told["/"] == told["/risk"]
     (text,) = told["/"]
     assert "firing (last look: 2026-11-24 09:00 UTC)" in text
+
+
+def test_pages_go_on_without_a_count_that_cannot_be_read(full_service: Service) -> None:
+    def refused(warehouse: Warehouse, now: datetime) -> Firing:
+        del warehouse, now
+        raise WarehouseError("the disk is gone")
+
+    broken = Kept(
+        refused, full_service.warehouse, full_service.clock, shortest=MINUTE, longest=MINUTE
+    )
+    html = read(browser_of(replace(full_service, firing=broken)), "/risk")
+
+    assert not badges(html)
+    assert [one.text for one in html.all("a", href="/alerts")] == ["Alerts"]
 
 
 def test_the_command_line_and_the_request_ask_for_what_is_shown(
