@@ -1,5 +1,6 @@
 """How alerts stand, and what they went through. The rules are `api.alerts`'s own."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ ALERTS = """
     from alert
     order by rule, fingerprint
 """
+
+FIRING = "select rule, labels from alert where state = 'firing'"
 
 REMOVE = "delete from alert where list_contains($fingerprints, fingerprint)"
 
@@ -103,6 +106,11 @@ Row = Mapping[str, Any]
 def alerts(warehouse: Warehouse) -> pl.DataFrame:
     """Every alert that is stored, by rule; the columns are those of the table ``alert``."""
     return warehouse.ask(ALERTS)
+
+
+def firing_alerts(warehouse: Warehouse) -> list[tuple[str, dict[str, str]]]:
+    """The rule and the labels of each alert that fires: all that counting them needs."""
+    return [(rule, json.loads(labels)) for rule, labels in warehouse.rows(FIRING)]
 
 
 def last_look(warehouse: Warehouse) -> datetime | None:

@@ -93,11 +93,22 @@ LISTED = """
     order by created_at desc, message_id
     limit $most
 """
-COUNTS = """
-    select channel, state, count(*) as messages, min(created_at) as oldest_at
+BACKLOGS = """
+    select
+        channel,
+        count(*) filter (state = 'pending') as waiting,
+        min(created_at) filter (state = 'pending') as oldest_waiting_at,
+        min(next_try_at) filter (state = 'pending') as next_try_at,
+        count(*) filter (state = 'given_up') as given_up,
+        max(ended_at) filter (state = 'given_up') as newest_given_up_at,
+        arg_max(last_error, coalesce(ended_at, last_tried_at, created_at))
+            filter (last_error is not null) as newest_error,
+        max(coalesce(ended_at, last_tried_at, created_at))
+            filter (last_error is not null) as newest_error_at
     from message
-    group by all
-    order by channel, state
+    where state in ('pending', 'given_up')
+    group by channel
+    order by channel
 """
 
 
@@ -158,6 +169,10 @@ def listed_messages(warehouse: Warehouse, state: MessageState | None, most: int)
     return warehouse.ask(LISTED, given)
 
 
-def message_counts(warehouse: Warehouse) -> pl.DataFrame:
-    """How many there are: channel, state, messages, oldest_at."""
-    return warehouse.ask(COUNTS)
+def backlogs(warehouse: Warehouse) -> pl.DataFrame:
+    """What no receiver has, by channel; a channel that owes nothing is not there.
+
+    Columns: channel, waiting, oldest_waiting_at, next_try_at (of those that wait), given_up,
+    newest_given_up_at, newest_error and newest_error_at (of either; null if there is none).
+    """
+    return warehouse.ask(BACKLOGS)

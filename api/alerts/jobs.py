@@ -10,6 +10,7 @@ from api.alerts.sight import Sight, unknown
 from api.config.jobs import OFF
 from api.job_dates import next_attempt, schedule_of
 from api.job_upkeep import backups_in
+from api.security.redaction import redacted
 from api.units import age_text
 from warehouse.alerts import given_up_since
 from warehouse.backup import backups
@@ -82,7 +83,8 @@ def message_readings(sight: Sight) -> list[Reading]:
             {"channel": channel},
             Verdict.BAD,
             count,
-            f"{count} messages to the channel {channel} were given up: {error or 'no reason'}.",
+            f"{count} messages to the channel {channel} were given up: "
+            f"{redacted(error or 'no reason')}.",
         )
         for channel, count, error in given_up_since(sight.warehouse, sight.now, since)
     ]

@@ -16,6 +16,7 @@ from api.alerts.judging import Alert, Change, Judged, Reading, State, judge
 from api.alerts.pools import pool_readings
 from api.alerts.rules import rules_of, silencer
 from api.alerts.sight import Kept, Sight, watched_by
+from api.alerts.stored import stored
 from api.alerts.upkeep import (
     feed_readings,
     forecast_readings,
@@ -26,7 +27,7 @@ from api.alerts.wording import notice_of
 from api.delivery.notice import addressed, chosen
 from api.scheduler import Clock, Lease
 from api.settings import Settings
-from warehouse.alerts import alerts, keep_look
+from warehouse.alerts import keep_look
 from warehouse.newest import NewestFacts
 from warehouse.outbox import enqueue
 from warehouse.store import Warehouse
@@ -108,16 +109,6 @@ def judged_by(
     """
     silenced = silencer(settings.alerts, now)
     return judge(rules_of(settings), readings, before, silenced, now)
-
-
-def stored(warehouse: Warehouse) -> dict[str, Alert]:
-    """How alerts stood after the last look, by fingerprint."""
-    found = {}
-    for row in alerts(warehouse).to_dicts():
-        key = row.pop("fingerprint")
-        row |= {"labels": json.loads(row["labels"]), "state": State(row["state"])}
-        found[key] = Alert(**row)
-    return found
 
 
 def _keep(

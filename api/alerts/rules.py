@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from api.alerts.judging import Alert, Rule
+from api.alerts.judging import Alert, Labels, Rule
 from api.config.alerts import AlertsSection, RuleSection, Silence
 from api.settings import Settings, SettingsError
 
@@ -69,14 +69,20 @@ def _rule(name: str, one: RuleSection, section: AlertsSection) -> Rule:
 
 def silencer(section: AlertsSection, now: datetime) -> Callable[[Alert], bool]:
     """Whether an alert is held back at that moment."""
+    is_held = silences_at(section, now)
+    return lambda alert: is_held(alert.rule, alert.labels)
+
+
+def silences_at(section: AlertsSection, now: datetime) -> Callable[[str, Labels], bool]:
+    """The same by the rule of an alert and its labels."""
     in_force = [one for one in section.silences if one.holds(now)]
-    return lambda alert: any(_covers(one, alert) for one in in_force)
+    return lambda rule, labels: any(_covers(one, rule, labels) for one in in_force)
 
 
-def _covers(silence: Silence, alert: Alert) -> bool:
-    if silence.rules and alert.rule not in silence.rules:
+def _covers(silence: Silence, rule: str, labels: Labels) -> bool:
+    if silence.rules and rule not in silence.rules:
         return False
-    return _match(silence.labels, alert.labels)
+    return _match(silence.labels, labels)
 
 
 def _match(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:

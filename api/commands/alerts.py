@@ -12,14 +12,16 @@ import yaml
 from api.alerts.judging import State
 from api.alerts.looking import Looker, judged_by, look
 from api.alerts.prometheus import operator_rule, rule_file
-from api.alerts.rules import about, rules_of
-from api.errors import EXIT_FAILED
+from api.alerts.rules import HEADINGS, about, rules_of
+from api.delivery.notice import Severity as Level
+from api.errors import EXIT_FAILED, UsageError
 from api.options import Output, moment
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
-from api.service.alerts import alert_row, ordered
+from api.service.alerts import alert_row, cadences_of, ordered
 from api.settings import Settings
 from api.wiring import utc_now
+from collector.provider import providers
 from warehouse.alerts import alert_changes
 from warehouse.store import Warehouse, lease
 
@@ -83,6 +85,9 @@ def list_command(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with exit code 1 if anything fires.")
     ] = False,
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    rule: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of a rule.")] = None,
+    severity: Annotated[Level | None, typer.Option(help="Only those this severe.")] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """Judge every rule now and show what fires, what may, and what is unknown.
@@ -93,13 +98,23 @@ def list_command(
     if context.invoked_subcommand:
         return
     settings: Settings = context.obj
+    if rule is not None and rule not in settings.alerts.rules:
+        raise UsageError(f"--rule {rule}: no such rule; there are {', '.join(HEADINGS)}")
     now = utc_now()
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
         readings, before = Looker().read(store, settings.at(warehouse), now)
     judged = judged_by(settings, readings, before, now)
-    rules = settings.alerts.rules
+    cadences = cadences_of(providers().values())
     found = [
-        alert_row(one, rules[one.rule].severity) for one in ordered(list(judged.after.values()))
+        alert_row(one, settings.alerts, cadences, now)
+        for one in ordered(list(judged.after.values()))
+    ]
+    found = [
+        row
+        for row in found
+        if (state is None or row["state"] is state)
+        and (rule is None or row["rule"] == rule)
+        and (severity is None or row["severity"] == severity)
     ]
     write(output, ALERT_COLUMNS, found, name="alerts", about={"as_of": now})
     firing = sum(row["state"] is State.FIRING for row in found)

@@ -13,8 +13,8 @@ from api.jobs_running import run_job
 from api.options import Output
 from api.options import Warehouse as WarehouseOption
 from api.output import Column, Format, note, write
-from api.rows.feeds import NEVER_READ, feed_rows
-from api.rows.jobs import job_rows
+from api.rows.feeds import feed_rows
+from api.rows.jobs import COLLECT, collect_row, job_rows
 from api.settings import Settings
 from api.wiring import utc_now
 from collector.provider import providers
@@ -40,8 +40,6 @@ COLUMNS = (
     Column("error", "ERROR"),
 )
 
-COLLECT = "collect"
-
 
 @jobs_app.callback()
 def jobs_command(
@@ -57,33 +55,9 @@ def jobs_command(
         standings = job_standings(store)
         feeds = latest_runs(store).to_dicts()
     known = providers()
-    planned = [
-        row
-        for row in feed_rows(known, watchlist_of(settings, None, known), settings, feeds, now)
-        if row["next_run_at"] is not None
-    ]
-    rows = [_collect(planned), *job_rows(JOBS, settings, runs, standings, now)]
+    planned = feed_rows(known, watchlist_of(settings, None, known), settings, feeds, now)
+    rows = [collect_row(planned), *job_rows(JOBS, settings, runs, standings, now)]
     write(output, COLUMNS, rows, name="jobs", about={"as_of": now})
-
-
-def _collect(planned: list[dict[str, object]]) -> dict[str, object]:
-    """The feeds as one line: each has its own cadence."""
-    never = sum(one["state"] == NEVER_READ for one in planned)
-    late = sum(bool(one["is_late"]) for one in planned)
-    counts = {"late": late, "never read": never}
-    return {
-        "job": COLLECT,
-        "about": "Read the feeds: see `spotcast feeds`.",
-        "schedule": f"{len(planned)} feeds, each its own",
-        "state": ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "ok",
-        "last_good_at": None,
-        "last_good": "see feeds",
-        "failures": sum(bool(one["failures"]) for one in planned),
-        "next_at": None,
-        "next_run": "see feeds",
-        "error": "",
-        "detail": None,
-    }
 
 
 @jobs_app.command("run")

@@ -115,6 +115,7 @@ def serve_command(
             planned=[
                 (feed, scope) for one, feed in ready for scope in scopes(one, feed, watchlist)
             ],
+            does_jobs=asked.jobs,
             stopping=crew.stop,
             dead=lambda: crew.dead,
         )

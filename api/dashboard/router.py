@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from advisor.hazards import NOTICE
 from api.dashboard.assets import asset
 from api.dashboard.charts import Drawn, answer
+from api.dashboard.pages.alerts import alerts
 from api.dashboard.pages.instance import forecast_chart, instance, price_chart
 from api.dashboard.pages.lead_time import lead_time, lead_time_chart
 from api.dashboard.pages.nodes import nodes
@@ -39,6 +40,7 @@ def _serve(place: str, page: Page) -> None:
 
 
 _serve("/", overview)
+_serve("/alerts", alerts)
 _serve("/search", search)
 _serve("/risk", risk)
 _serve("/lead-time", lead_time)

@@ -16,7 +16,9 @@ from api.dashboard.figures import Figures
 from api.dashboard.language import LANGUAGES, Words, chosen
 from api.security.credentials import is_session
 from api.security.sign_in import END_PATH
+from api.service.firing import Firing, is_silent
 from api.service.state import Service
+from warehouse.errors import WarehouseError
 
 THEMES = ("auto", "light", "dark")
 YEAR = 365 * 86_400
@@ -24,6 +26,7 @@ YEAR = 365 * 86_400
 
 PAGES = (
     ("overview", "/"),
+    ("alerts", "/alerts"),
     ("risk", "/risk"),
     ("search", "/search"),
     ("lead_time", "/lead-time"),
@@ -70,7 +73,7 @@ def page(
     html = (
         environment()
         .get_template(f"{template}.html.j2")
-        .render(**_common(request, reader, service), **given)
+        .render({**_common(request, reader, service), **given})
     )
     response = HTMLResponse(html, status)
     response.headers["cache-control"] = "private, no-cache" if status < 400 else "no-store"  # noqa: PLR2004 - errors begin there
@@ -113,8 +116,18 @@ def _common(request: Request, reader: Reader, service: Service | None) -> dict[s
         "asset": asset_path,
         "new_id": lambda: f"n{next(numbers)}",
         "as_of": service.clock() if service else None,
+        "firing": _firing(service) if service else None,
+        "is_silent": is_silent,
         "sign_out": END_PATH if is_session(request) else None,
     }
+
+
+def _firing(service: Service) -> Firing | None:
+    """What the menu tells of alerts; None: nothing, as the database cannot be read."""
+    try:
+        return service.firing.get().value
+    except WarehouseError:
+        return None
 
 
 def with_query(request: Request, changes: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.alerts.judging import State
+from api.config.alerts import Severity
 from api.service.alerts import AlertPage, alert_page
 from api.service.page import place
 from api.web.paging import Cursor, Limit
@@ -28,6 +29,7 @@ class AlertQuery(BaseModel):
     rule: Annotated[str, Field(max_length=100)] | None = Field(
         default=None, examples=["risk"], description="Only those of this rule."
     )
+    severity: Severity | None = Field(default=None, description="Only those this severe.")
     limit: Limit = 100
     cursor: Cursor = None
 
@@ -44,6 +46,7 @@ def get_alerts(
         service,
         state=asked.state,
         rule=asked.rule,
+        severity=asked.severity,
         first=place(asked.cursor),
         limit=asked.limit,
     )

@@ -1,17 +1,20 @@
 """The alerts: what fires, what may fire soon, and what cannot be judged."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
 from api.alerts.judging import Alert, State
-from api.alerts.looking import stored
+from api.alerts.limits import Unit, limit_of
+from api.alerts.rules import silencer
+from api.alerts.stored import stored
+from api.config.alerts import AlertsSection, Severity
+from api.service.firing import is_silent
 from api.service.page import Page, encoded
 from api.service.state import Service
+from collector.provider import Provider
 from warehouse.alerts import last_look
-
-SILENT_AFTER = timedelta(minutes=5)
-"""The rules are judged every minute; older than this, what is told may no longer hold."""
 
 ORDER = (State.FIRING, State.PENDING, State.RESOLVED, State.UNKNOWN)
 """What matters most comes first."""
@@ -36,7 +39,12 @@ class AlertOut(BaseModel):
         description="When its firing was last told; null: nobody was told, or its end was too."
     )
     is_known: bool = Field(description="False while the rule cannot be judged.")
+    is_silenced: bool = Field(description="Whether a silence holds it back now: nobody is told.")
     value: float | None = Field(description="The figure that is compared; null: it has none.")
+    limit: float | None = Field(
+        description="What it is compared with, as the rule is set now; null: there is none."
+    )
+    unit: Unit | None = Field(description="Of both; null: the rule compares no figure.")
     text: str = Field(description="The same in a sentence.")
 
 
@@ -45,10 +53,17 @@ class AlertPage(Page[AlertOut]):
 
 
 def alert_page(
-    service: Service, *, state: State | None, rule: str | None, first: int, limit: int
+    service: Service,
+    *,
+    state: State | None,
+    rule: str | None,
+    severity: Severity | None,
+    first: int,
+    limit: int,
 ) -> AlertPage:
     """The alerts as they stood after the last look, from place ``first`` (from 0) on."""
-    now, rules = service.clock(), service.settings.alerts.rules
+    now, section = service.clock(), service.settings.alerts
+    rules = section.rules
     with service.reading() as warehouse:
         every, looked_at = stored(warehouse), last_look(warehouse)
     found = ordered(
@@ -58,14 +73,16 @@ def alert_page(
             if one.rule in rules
             and (state is None or one.state is state)
             and (rule is None or one.rule == rule)
+            and (severity is None or rules[one.rule].severity == severity)
         ]
     )
     shown = found[first : first + limit]
-    is_stale = looked_at is None or now - looked_at > SILENT_AFTER
+    is_stale = is_silent(looked_at, now)
+    cadences = cadences_of(service.providers.values())
     note = NEVER_JUDGED if looked_at is None else NOT_JUDGED.format(at=looked_at)
     return AlertPage.model_validate(
         {
-            "items": [alert_row(one, rules[one.rule].severity) for one in shown],
+            "items": [alert_row(one, section, cadences, now) for one in shown],
             "next_cursor": encoded([first + limit]) if first + limit < len(found) else None,
             "as_of": now,
             "data_as_of": looked_at,
@@ -83,18 +100,30 @@ def ordered(alerts: list[Alert]) -> list[Alert]:
     )
 
 
-def alert_row(one: Alert, severity: str) -> dict[str, object]:
-    """An alert as it is shown."""
+def cadences_of(known: Iterable[Provider]) -> dict[str, timedelta]:
+    """How often each feed is read, by its name."""
+    return {feed.name: feed.cadence for provider in known for feed in provider.feeds}
+
+
+def alert_row(
+    one: Alert, section: AlertsSection, cadences: Mapping[str, timedelta], now: datetime
+) -> dict[str, object]:
+    """An alert as it is shown; ``cadences`` are those of the feeds."""
+    rule = section.rules[one.rule]
+    limit = limit_of(rule, cadences.get(one.labels.get("feed", "")))
     return {
         "fingerprint": one.fingerprint,
         "rule": one.rule,
-        "severity": severity,
+        "severity": rule.severity,
         "state": one.state,
         "labels": dict(one.labels),
         "since": one.since,
         "began_at": one.began_at,
         "told_at": one.told_at,
         "is_known": one.is_known,
+        "is_silenced": silencer(section, now)(one),
         "value": one.value,
+        "limit": limit.value if limit else None,
+        "unit": limit.unit if limit else None,
         "text": one.text,
     }

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from api.service.clock import Clock
+from api.service.firing import Firing, kept_firing
 from api.service.guarding import GuardWatch
+from api.service.kept import Kept
 from api.service.listening import Listeners
 from api.service.market_view import Markets
 from api.service.price_lists import PriceLists
@@ -32,6 +34,8 @@ class Service:
     watchlist: Watchlist
     markets: Markets
     forecasts: Forecasts
+    firing: Kept[Firing]
+    """How many alerts fire."""
     providers: Mapping[str, Provider] = field(default_factory=providers)
     solvers: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(SOLVERS))
     """Held by each question that a solver works on."""
@@ -39,6 +43,8 @@ class Service:
     """Set when the server is asked to stop; event streams are ended by ``listeners``."""
     planned: Sequence[tuple[Feed, str]] = ()
     """The feeds that this process reads by the clock, each with what it is asked for."""
+    does_jobs: bool = False
+    """Whether this process does jobs by the clock."""
     dead: Callable[[], Sequence[str]] = tuple
     """Names the threads of this process that have ended and should not have."""
     tally: Tally = field(default_factory=Tally)
@@ -68,4 +74,5 @@ def service_on(
 ) -> Service:
     """The same on a warehouse that is shared already."""
     markets, forecasts = Markets(shared, settings, clock), Forecasts(shared, clock)
-    return Service(settings, shared, clock, watchlist, markets, forecasts)
+    counted = kept_firing(shared, settings, clock)
+    return Service(settings, shared, clock, watchlist, markets, forecasts, counted)

@@ -204,6 +204,9 @@ def test_a_job_by_hand_leaves_a_row_and_is_listed(run: Run, path: Path) -> None:
     assert by_name["backup"]["next_run"].startswith("in ")
     assert by_name["verify"]["state"] == "never run"
     assert by_name["verify"]["next_run"] == "due"
+    assert by_name["backup"]["took_seconds"] > 0
+    assert by_name["verify"]["started_at"] is None
+    assert by_name["collect"]["detail"].keys() == {"feeds", "late", "never_read"}
     assert failed.code == 1
     assert "collect or import first" in failed.err
 

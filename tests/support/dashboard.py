@@ -18,6 +18,7 @@ from api.app import create_app
 from api.guard.report import Mode
 from api.security.principal import LocalAccess
 from api.service.state import Service
+from tests.support.duty import on_duty
 from tests.support.guard import FakeGuardedCluster, a_cluster, a_forecast, a_node, foretell
 from tests.support.guard_watch import Watch
 from tests.support.market import NOW, a_pool, a_price, a_shape, a_signal
@@ -183,7 +184,7 @@ def a_full_service() -> Generator[Service]:
         with service.writing() as warehouse:
             foretell(warehouse, *forecasts())
         _run(service)
-        yield replace(service, guard=a_guard(service))
+        yield on_duty(replace(service, guard=a_guard(service)))
 
 
 def app_of(service: Service) -> FastAPI:

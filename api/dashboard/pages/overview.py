@@ -11,6 +11,7 @@ from api.dashboard import data
 from api.dashboard.equivalents import curl
 from api.dashboard.facts import Fact, Facts
 from api.dashboard.figures import Figures
+from api.dashboard.headlines import Headline
 from api.dashboard.language import Words
 from api.dashboard.notes import Note
 from api.dashboard.rows import Rows
@@ -32,16 +33,6 @@ TONES = {
     "skipped": "",
 }
 """How the state of a feed is shown; every other one is a failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """A number that the page begins with, and what explains it."""
-
-    name: str
-    fact: Fact | None
-    sub: str = ""
-    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

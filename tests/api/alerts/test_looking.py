@@ -11,7 +11,8 @@ import pytest
 
 from advisor.risk.verification import Comparison, Interval, LeadTimes, Score, Verification
 from api.alerts.judging import Reading, Standing
-from api.alerts.looking import Looker, stored
+from api.alerts.looking import Looker
+from api.alerts.stored import stored
 from api.settings import Settings, SettingsError
 from tests.support.alerting import MINUTE, alert_settings, look, told
 from tests.support.guard import a_forecast, foretell
@@ -242,12 +243,12 @@ def test_an_old_backup_is_told_and_none_is_unknown(warehouse: Warehouse, tmp_pat
     assert standings(warehouse, settings, "backup") == ["bad"]
 
 
-def test_a_message_that_was_given_up_is_told(warehouse: Warehouse) -> None:
+def test_a_message_that_was_given_up_is_told_without_secrets(warehouse: Warehouse) -> None:
     enqueue(warehouse, [Message("m1", "mail", "", "report", "Daily", NOW - DAY, "{}")])
-    give_up(warehouse, "m1", "no such address", NOW - HOUR)
+    give_up(warehouse, "m1", "no such address for Bearer abc", NOW - HOUR)
     (found,) = read(warehouse, alert_settings(), "message")
     assert (found.standing, found.labels) == (Standing.BAD, {"channel": "mail"})
-    assert "no such address" in found.text
+    assert "no such address for Bearer [redacted]." in found.text
 
 
 FIRES = alert_settings(

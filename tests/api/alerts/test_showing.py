@@ -57,6 +57,17 @@ def test_the_firing_ones_come_first_and_are_paged(client: TestClient) -> None:
     assert client.get("/v1/alerts", params={"state": "burning"}).status_code == 422
 
 
+def test_an_alert_tells_its_limit_its_unit_and_whether_it_is_silenced(client: TestClient) -> None:
+    (one,) = client.get("/v1/alerts", params={"severity": "critical", "state": "firing"}).json()[
+        "items"
+    ]
+
+    assert (one["value"], one["limit"], one["unit"]) == (0.3, 0.15, "share")
+    assert one["is_silenced"] is False
+    assert client.get("/v1/alerts", params={"severity": "info"}).json()["items"] == []
+    assert client.get("/v1/alerts", params={"severity": "huge"}).status_code == 422
+
+
 def test_rules_that_were_never_judged_are_no_good_news() -> None:
     with a_service() as service:
         page = a_client(service).get("/v1/alerts").json()
@@ -157,6 +168,11 @@ def test_the_command_shows_what_fires_and_ci_can_tell_by_the_exit_code(
     with Warehouse.open(Path(fresh)) as warehouse:
         warehouse.execute("update alert set began_at = began_at - interval 1 hour")
     assert run("alerts", "--warehouse", fresh, "--exit-code").code == 1
+    only = run("alerts", "-w", fresh, "--state", "firing", "--rule", "forecast", "-o", "json")
+    assert {one["rule"] for one in json.loads(only.out)["alerts"]} == {"forecast"}
+    none = run("alerts", "-w", fresh, "--severity", "info", "-o", "json")
+    assert json.loads(none.out)["alerts"] == []
+    assert run("alerts", "-w", fresh, "--rule", "rsik").code == 2
     lines = run("alerts", "history", "--warehouse", fresh).out.splitlines()
     assert any("pending" in line for line in lines)
 

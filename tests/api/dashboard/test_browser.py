@@ -13,6 +13,7 @@ from tests.support.dashboard import a_full_service, listening
 
 PAGES = {
     "overview": "/",
+    "alerts": "/alerts",
     "risk": "/risk",
     "search": "/search?gpus=1&provider=aws&region=us-east-1",
     "instance": "/aws?instance=g5.xlarge&region=us-east-1",
@@ -131,6 +132,34 @@ def test_a_search_is_sent_by_its_form_and_leaves_a_clean_address(
     assert page.url == f"{origin}/search?gpu_model=T4&sort=cost"
     page.get_by_role("link", name="g4dn.xlarge").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("g4dn.xlarge")
+
+
+def test_alerts_are_filtered_by_a_form_and_lead_to_their_reason(
+    context: BrowserContext, origin: str
+) -> None:
+    page = context.new_page()
+    page.goto(f"{origin}/")
+    page.get_by_role("link", name="Alerts 4 firing").click()
+    page.get_by_label("Severity").select_option("critical")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("table.alerts").first.locator("tbody tr")).to_have_count(1)
+    assert page.url == f"{origin}/alerts?severity=critical&resolved=24h"
+    page.get_by_role("link", name="g5.xlarge", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("g5.xlarge")
+
+
+@pytest.mark.parametrize("context", [{"java_script_enabled": False}], indirect=True)
+def test_an_alert_has_an_address_of_its_own_without_scripts(
+    context: BrowserContext, origin: str
+) -> None:
+    page = context.new_page()
+    page.goto(f"{origin}/alerts?state=unknown&rule=job_failed")
+    last = page.locator("a.anchor").last
+    last.click()
+    shown = page.locator(f"tr{(last.get_attribute('href') or '')}")
+    expect(shown).to_be_in_viewport()
+    background = shown.locator("th").evaluate("one => getComputedStyle(one).backgroundColor")
+    assert background == "rgb(232, 240, 254)"
 
 
 def test_what_is_copied_is_valid_yaml(context: BrowserContext, origin: str) -> None:

@@ -20,6 +20,7 @@ from tests.support.served import a_service
 
 PAGES = {
     "overview": "/",
+    "alerts": "/alerts",
     "risk": "/risk",
     "search": "/search?gpus=1",
     "instance": "/aws?instance=g5.xlarge&region=us-east-1",

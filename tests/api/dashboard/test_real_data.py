@@ -31,6 +31,7 @@ MOMENTS = {
 }
 PAGES = {
     "overview": "/",
+    "alerts": "/alerts",
     "risk": "/risk?provider=aws",
     "search": "/search?gpus=1",
     "instance": "/aws?instance=g5.xlarge&region=us-east-1",

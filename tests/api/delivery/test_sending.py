@@ -14,16 +14,21 @@ from api.delivery.sending import Outcome, Sender
 from tests.support.receivers import Fault, hook
 from warehouse.outbox import (
     MessageState,
+    backlogs,
     due_messages,
     enqueue,
+    give_up,
     listed_messages,
-    message_counts,
+    note_accepted,
+    note_failed,
+    note_trying,
     try_again,
 )
 from warehouse.store import Warehouse
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 
 def notice(key: str) -> Notice:
@@ -166,13 +171,43 @@ def test_what_is_told_and_its_message_are_stored_together_or_not_at_all(tmp_path
         made = addressed([notice("a")], channels, NOW)
         with pytest.raises(ZeroDivisionError), store.transaction():
             assert enqueue(store, made) / 0
-        assert message_counts(store).is_empty()
+        assert backlogs(store).is_empty()
         with store.transaction():
             enqueue(store, made)
-        (row,) = message_counts(store).to_dicts()
+        (row,) = backlogs(store).to_dicts()
         assert enqueue(store, []) == 0
 
-    assert row == {"channel": "out", "state": "pending", "messages": 1, "oldest_at": NOW}
+    assert (row["channel"], row["waiting"], row["given_up"]) == ("out", 1, 0)
+    assert (row["oldest_waiting_at"], row["next_try_at"], row["newest_error"]) == (NOW, NOW, None)
+
+
+def test_what_a_channel_owes_is_told_with_its_newest_error_and_not_what_it_delivered() -> None:
+    with Warehouse.in_memory() as store:
+        made = addressed(
+            [notice("a"), notice("b"), notice("c")],
+            {"out": FolderChannel(kind="folder", path=Path("out"))},
+            NOW,
+        )
+        enqueue(store, made)
+        waits, lost, taken = (one.message_id for one in made)
+        note_trying(store, waits, NOW, NOW + MINUTE)
+        note_failed(store, waits, "busy", NOW + 2 * MINUTE)
+        give_up(store, lost, "refused for good", NOW + MINUTE)
+        note_accepted(store, taken, NOW + 2 * MINUTE)
+        rows = backlogs(store).to_dicts()
+
+    assert rows == [
+        {
+            "channel": "out",
+            "waiting": 1,
+            "oldest_waiting_at": NOW,
+            "next_try_at": NOW + 2 * MINUTE,
+            "given_up": 1,
+            "newest_given_up_at": NOW + MINUTE,
+            "newest_error": "refused for good",
+            "newest_error_at": NOW + MINUTE,
+        }
+    ]
 
 
 def test_no_secret_is_in_the_outbox() -> None:

@@ -86,12 +86,14 @@ def test_it_reads_serves_and_stops_when_it_is_asked(database: Path) -> None:
         wait_for(lambda: one.is_at("/readyz"), "ready")
         ranked = one.client.get("/v1/rankings", params={"gpus": 1}).json()
         figures = one.client.get("/metrics").text
+        alerts = one.client.get("/alerts", params={"lang": "en"}).text
         tools = asked(f"{one.client.base_url}/mcp", every_tool)
         one.program.send(signal.SIGTERM)
         code = one.program.ended(SECONDS)
         lines = one.lines()
 
     assert ranked["total"] == 3
+    assert "This server does no jobs" in alerts
     assert list(tools) == tool_names()
     assert [name for name, answer in tools.items() if answer.is_error] == []
     assert 'spotcast_feed_runs_total{feed="aws.spot_advisor",outcome="ok"} 1.0' in figures
@@ -106,6 +108,7 @@ def test_it_reads_serves_and_stops_when_it_is_asked(database: Path) -> None:
 def test_jobs_are_done_by_the_clock_and_leave_rows(database: Path) -> None:
     with served(database, "--no-collect", "--jobs") as one:
         wait_for(lambda: "job_run" in one.events(), "a job is done")
+        page = one.client.get("/alerts", params={"lang": "en"}).text
         one.program.send(signal.SIGTERM)
         code = one.program.ended(SECONDS)
         told = [
@@ -113,6 +116,7 @@ def test_jobs_are_done_by_the_clock_and_leave_rows(database: Path) -> None:
         ]
 
     assert code == 0
+    assert "This server does no jobs" not in page
     with Warehouse.open(database) as warehouse:
         rows = warehouse.rows("select job, outcome from job_run")
     # Those that are quick run beside another, so lines and rows may be in another order.
