@@ -13,6 +13,7 @@ from botocore.loaders import JSONFileLoader
 from botocore.retries.bucket import TokenBucket
 from hypothesis import settings
 
+from api.service.absent import remember_that_pandas_is_absent
 from tests.support.reused import Reused
 from tests.support.schema import copying
 from warehouse import store
@@ -21,6 +22,9 @@ from warehouse.store import Warehouse
 # A database is made for each example: slow machines would pass the default of 200 ms.
 settings.register_profile("spotcast", deadline=None)
 settings.load_profile("spotcast")
+
+# As a server does: tests ask many small questions too.
+remember_that_pandas_is_absent()
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"

@@ -18,7 +18,6 @@ import polars as pl
 import pyarrow as pa
 import stamina
 
-from warehouse.absent import remember_that_pandas_is_absent
 from warehouse.errors import (
     WarehouseBusyError,
     WarehouseCorruptError,
@@ -91,7 +90,6 @@ class Warehouse:
         self.path = path
         # One connection is one conversation: threads take turns, a transaction is one turn.
         self._turn = threading.RLock()
-        remember_that_pandas_is_absent()
         # Every time that enters or leaves is UTC, wherever the machine thinks it is.
         connection.execute("set timezone = 'UTC'")
 

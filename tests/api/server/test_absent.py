@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from warehouse.absent import WithoutPandas, remember_that_pandas_is_absent
+from api.service.absent import WithoutPandas, remember_that_pandas_is_absent
 from warehouse.store import Warehouse
 
 
@@ -24,6 +24,7 @@ def test_a_query_does_not_search_for_what_is_not_there(
 ) -> None:
     asked = Asked()
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, asked])
+    remember_that_pandas_is_absent()
 
     assert warehouse.rows("select $one + 1", {"one": 1}) == [(2,)]
 

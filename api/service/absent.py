@@ -1,7 +1,8 @@
 """pandas, where it is not installed: Python says so at once.
 
 DuckDB asks for pandas twice for each parameter of each query, and nobody remembers that it was not
-there: Python looks through all folders of its path again, which takes longer than a small query.
+there: Python looks through all folders of its path again, which takes longer than a small query. It
+is for processes of our own: whoever imports the library may install pandas meanwhile.
 """
 
 import sys
