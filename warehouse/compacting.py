@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import stamina
+
 from warehouse.copies import (
     TABLES_OF,
     attached,
@@ -19,6 +21,9 @@ from warehouse.copies import (
 )
 from warehouse.errors import WarehouseError
 from warehouse.store import Warehouse
+
+PATIENCE_SECONDS = 30.0
+"""How long it is waited for a transaction of another thread: they end within seconds."""
 
 ORDER = {
     "spot_price": "date_trunc('month', effective_at), provider, instance_type, region, zone, "
@@ -131,8 +136,20 @@ def reclaim(warehouse: Warehouse) -> Compacted:
     """Give the space of removed rows back as far as it can be while the file is open.
 
     What only `compact` can give back is reused by what is stored next.
+
+    Raises:
+        WarehouseError: another thread's transaction did not end meanwhile.
     """
     path = path_of(warehouse)
     before = path.stat().st_size
-    warehouse.execute("checkpoint")
+    for attempt in stamina.retry_context(
+        on=_is_under_way, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.1, wait_max=1.0
+    ):
+        with attempt:
+            warehouse.execute("checkpoint")
     return Compacted(before, path.stat().st_size)
+
+
+def _is_under_way(error: Exception) -> bool:
+    """Whether DuckDB refused a checkpoint because of a transaction that writes."""
+    return isinstance(error, WarehouseError) and "write transactions active" in str(error)

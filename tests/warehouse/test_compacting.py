@@ -1,10 +1,12 @@
 """Files written anew: the same rows, sorted, smaller; and tables that others can read."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+import stamina
 
 from tests.support.market import NOW, a_pool, a_price
 from tests.support.served import add
@@ -101,3 +103,26 @@ def test_every_table_is_exported_if_none_is_named(tmp_path: Path) -> None:
 def test_a_table_that_is_not_there_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="no such table; there are"):
         export(warehouse, tmp_path, ExportFormat.CSV, ["spot_prices"])
+
+
+def test_space_is_given_back_when_a_transaction_under_way_has_ended(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "w.duckdb") as made, made.cursor() as other:
+        other.connection.begin()
+        other.connection.execute("create table told (one integer)")
+        ends = threading.Timer(0.3, other.connection.commit)
+        stamina.set_testing(False)
+        ends.start()
+        try:
+            reclaim(made)
+        finally:
+            ends.join()
+        assert made.rows("select count(*) from told") == [(0,)]
+
+
+def test_a_transaction_that_does_not_end_is_told(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "w.duckdb") as made, made.cursor() as other:
+        other.connection.begin()
+        other.connection.execute("create table told (one integer)")
+        with pytest.raises(WarehouseError, match="write transactions active"):
+            reclaim(made)
+        other.connection.commit()
