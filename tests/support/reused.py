@@ -16,7 +16,13 @@ LEDGER = "schema_migration"
 MOST_ROWS = 10_000
 """Of one with more rows a new one is made: DuckDB gives no room of removed rows back in memory."""
 
-TABLES = "select table_name from duckdb_tables() where not internal order by table_oid"
+USED = """
+    select table_name from duckdb_tables()
+    where not internal and estimated_size > 0
+    order by table_oid
+"""
+"""Tables that rows were ever put into: the size counts removed rows too, and is 0 for no other."""
+
 CATALOGUE = """
     select 'table ' || coalesce(sql, '') || coalesce(comment, '')
     from duckdb_tables() where not internal
@@ -67,7 +73,7 @@ class Reused:
 
 def _emptied(used: Warehouse) -> Iterator[bool]:
     """Of each table whether it could be emptied; the ledger stays as it is."""
-    names = [name for (name,) in used.rows(TABLES)]
+    names = [name for (name,) in used.rows(USED)]
     counts = " union all ".join(f"select '{name}', count(*) from {name}" for name in names)  # noqa: S608 - names of the schema
     for name, count in used.rows(counts):
         if name != LEDGER and count:
