@@ -36,7 +36,7 @@ from warehouse.records import Record, RunOutcome
 from warehouse.runs import begin_run, latest_runs
 from warehouse.store import Warehouse
 
-SHORT_SECONDS = 0.1
+SHORT_SECONDS = 0.3
 """How long a feed waits for a server that will not answer."""
 LONG_SECONDS = 10.0
 """The same for one that does, on a machine that is busy."""
