@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
 from api.wiring import Connections, quarantine_of, scopes, source_for
 from collector.cadence import LastRun, next_run
@@ -63,6 +64,11 @@ class _Watched(BackgroundScheduler):  # type: ignore[misc] # the library has no 
     def _main_loop(self) -> None:
         try:
             super()._main_loop()
+        except JobLookupError as error:
+            # Told to stop while it looks through what is due, it no longer finds what it has begun.
+            if self.state != STATE_STOPPED:
+                self.died(error)
+                raise
         except BaseException as error:
             self.died(error)
             raise

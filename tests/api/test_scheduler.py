@@ -9,6 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.job import Job
+from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 
 from api.scheduler import Desk, Lease, background
 from api.wiring import Connections, utc_now
@@ -288,3 +291,41 @@ def test_the_desk_knows_its_jobs(warehouse: Warehouse, count: int) -> None:
     desk, _, _ = a_desk(warehouse, *(a_feed(f"f{number}") for number in range(count)))
 
     assert [job.name for job in desk.jobs] == [f"f{number}@us-east-1" for number in range(count)]
+
+
+class Given(BaseExecutor):  # type: ignore[misc] # the library has no types
+    """Is given what is due, and tells of it."""
+
+    def __init__(self, told: Callable[[Job], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    def _do_submit_job(self, job: Job, run_times: object) -> None:
+        del run_times
+        self._told(job)
+
+
+def stop(scheduler: BaseScheduler, _: Job) -> None:
+    """As `shutdown` begins: it waits for nobody before."""
+    scheduler.state = STATE_STOPPED
+
+
+def lose(scheduler: BaseScheduler, job: Job) -> None:
+    """What nobody does: with a scheduler that goes on, this is a fault."""
+    scheduler.remove_job(job.id)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("meanwhile", "deaths"), [(stop, 0), (lose, 1)])
+def test_a_scheduler_that_is_stopped_in_the_middle_of_its_work_died_of_nothing(
+    meanwhile: Callable[[BaseScheduler, Job], None], deaths: int
+) -> None:
+    died: list[BaseException] = []
+    before = set(threading.enumerate())
+    scheduler = background(died=died.append)
+    scheduler.add_executor(Given(lambda job: meanwhile(scheduler, job)), "own")
+    scheduler.add_job(print, "date", run_date=utc_now(), executor="own", misfire_grace_time=None)
+    scheduler.start()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert len(died) == deaths
