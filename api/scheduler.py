@@ -64,12 +64,10 @@ class _Watched(BackgroundScheduler):  # type: ignore[misc] # the library has no 
     def _main_loop(self) -> None:
         try:
             super()._main_loop()
-        except JobLookupError as error:
-            # Told to stop while it looks through what is due, it no longer finds what it has begun.
-            if self.state != STATE_STOPPED:
-                self.died(error)
-                raise
         except BaseException as error:
+            # Told to stop while it looks through what is due, it no longer finds what it has begun.
+            if isinstance(error, JobLookupError) and self.state == STATE_STOPPED:
+                return
             self.died(error)
             raise
 

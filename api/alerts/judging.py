@@ -15,6 +15,10 @@ from enum import StrEnum
 FORGOTTEN_AFTER = timedelta(days=7)
 """How long a resolved alert is still shown; a week holds a weekend."""
 
+SILENT_AFTER = timedelta(minutes=5)
+"""The rules are judged every minute: five looks that are missing are no accident, and what is told
+of the alerts may no longer hold."""
+
 GONE = "It is no longer there, or no longer watched."
 OFF = "The rule is switched off."
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from api.alerts.judging import SILENT_AFTER
 from api.alerts.rules import HEADINGS, about, alert_name
 from api.config.alerts import AlertsSection, PoolRuleSection, RuleSection
 
@@ -23,9 +24,6 @@ LABELLED = (
 that is compared as it is keeps its name among the labels."""
 
 SPOT, LISTED = 'capacity_type="spot"', 'capacity_type="on-demand"'
-
-SILENT_AFTER_SECONDS = 300
-"""The rules are judged every minute: five looks that are missing are no accident."""
 
 FIRST_LOOK_MINUTES = 2
 """A server that was away has not looked for as long; it looks within a minute of its start."""
@@ -78,7 +76,7 @@ def _rule(
 def _silent() -> dict[str, Any]:
     return {
         "alert": alert_name("alerts_silent"),
-        "expr": f"spotcast_alerts_look_age_seconds > {SILENT_AFTER_SECONDS}",
+        "expr": f"spotcast_alerts_look_age_seconds > {SILENT_AFTER.total_seconds():g}",
         "for": _duration(FIRST_LOOK_MINUTES),
         "labels": {"severity": "critical"},
         "annotations": {

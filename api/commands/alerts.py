@@ -12,7 +12,7 @@ import yaml
 from api.alerts.judging import State
 from api.alerts.looking import Looker, judged_by, look
 from api.alerts.prometheus import operator_rule, rule_file
-from api.alerts.rules import HEADINGS, about, rules_of
+from api.alerts.rules import HEADINGS, about, rules_of, silencer
 from api.delivery.notice import Severity as Level
 from api.errors import EXIT_FAILED, UsageError
 from api.options import Output, moment
@@ -104,9 +104,9 @@ def list_command(
     with Warehouse.open(warehouse or settings.warehouse, read_only=True) as store:
         readings, before = Looker().read(store, settings.at(warehouse), now)
     judged = judged_by(settings, readings, before, now)
-    cadences = cadences_of(providers().values())
+    cadences, is_silenced = cadences_of(providers().values()), silencer(settings.alerts, now)
     found = [
-        alert_row(one, settings.alerts, cadences, now)
+        alert_row(one, settings.alerts, cadences, is_silenced)
         for one in ordered(list(judged.after.values()))
     ]
     found = [

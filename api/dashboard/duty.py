@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from api.alerts.jobs import FAULTS
 from api.alerts.judging import State
 from api.config.jobs import OFF
 from api.dashboard.facts import Fact, Facts
@@ -19,8 +20,6 @@ from api.service.state import Service
 
 JUDGE = "alerts"
 """The job that judges the rules."""
-
-FAULTS = {"failed", "killed"}
 
 
 class Duty:

@@ -1,6 +1,6 @@
 """The alerts: what fires, what may fire soon, and what cannot be judged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
@@ -78,11 +78,11 @@ def alert_page(
     )
     shown = found[first : first + limit]
     is_stale = is_silent(looked_at, now)
-    cadences = cadences_of(service.providers.values())
+    cadences, is_silenced = cadences_of(service.providers.values()), silencer(section, now)
     note = NEVER_JUDGED if looked_at is None else NOT_JUDGED.format(at=looked_at)
     return AlertPage.model_validate(
         {
-            "items": [alert_row(one, section, cadences, now) for one in shown],
+            "items": [alert_row(one, section, cadences, is_silenced) for one in shown],
             "next_cursor": encoded([first + limit]) if first + limit < len(found) else None,
             "as_of": now,
             "data_as_of": looked_at,
@@ -106,7 +106,10 @@ def cadences_of(known: Iterable[Provider]) -> dict[str, timedelta]:
 
 
 def alert_row(
-    one: Alert, section: AlertsSection, cadences: Mapping[str, timedelta], now: datetime
+    one: Alert,
+    section: AlertsSection,
+    cadences: Mapping[str, timedelta],
+    is_silenced: Callable[[Alert], bool],
 ) -> dict[str, object]:
     """An alert as it is shown; ``cadences`` are those of the feeds."""
     rule = section.rules[one.rule]
@@ -121,7 +124,7 @@ def alert_row(
         "began_at": one.began_at,
         "told_at": one.told_at,
         "is_known": one.is_known,
-        "is_silenced": silencer(section, now)(one),
+        "is_silenced": is_silenced(one),
         "value": one.value,
         "limit": limit.value if limit else None,
         "unit": limit.unit if limit else None,

@@ -4,15 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from api.alerts.judging import SILENT_AFTER
 from api.alerts.rules import silences_at
 from api.service.clock import Clock
 from api.service.kept import Kept
 from api.settings import Settings
 from warehouse.alerts import firing_alerts, last_look
 from warehouse.store import SharedWarehouse, Warehouse
-
-SILENT_AFTER = timedelta(minutes=5)
-"""The rules are judged every minute; older than this, what is told may no longer hold."""
 
 READ_EVERY = timedelta(seconds=15)
 """Looks are taken every minute, and the count is a quarter of that older at most."""

@@ -36,6 +36,14 @@ class MarketView:
         text = f"{self.taken_at.isoformat()} {self.writes}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @cached_property
+    def types_of_regions(self) -> frozenset[tuple[str, str, str]]:
+        """The clouds, regions and instance types that are offered."""
+        return frozenset(
+            (one.pool.provider, one.pool.region, one.pool.instance_type)
+            for one in self.known.universe.offerings
+        )
+
 
 class Markets:
     """Keeps the newest `MarketView`."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.alerts.judging import State
 from api.config.alerts import Severity
-from api.dashboard.alert_rows import OPEN, AlertRow, AlertRows, Offered
+from api.dashboard.alert_rows import OPEN, AlertRow, AlertRows
 from api.dashboard.asking import asked
 from api.dashboard.duty import Duty
 from api.dashboard.duty_rows import DutyRows
@@ -147,9 +147,8 @@ def _parts(
     several: Mapping[str, Sequence[AlertOut]],
     place: Mapping[str, int],
 ) -> list[Part]:
-    rows = AlertRows(
-        words, found.as_of, found.data_as_of, _offered(service), is_stale=found.is_stale
-    )
+    offered = service.markets.view().types_of_regions
+    rows = AlertRows(words, found.as_of, found.data_as_of, offered, is_stale=found.is_stale)
     parts = []
     for name, every in several.items():
         first = place.get(name, 0)
@@ -164,13 +163,6 @@ def _parts(
         )
         parts.append(part)
     return parts
-
-
-def _offered(service: Service) -> Offered:
-    return frozenset(
-        (one.pool.provider, one.pool.region, one.pool.instance_type)
-        for one in service.markets.view().known.universe.offerings
-    )
 
 
 def _copies(request: Request, query: AlertsQuery) -> list[tuple[str, str]]:

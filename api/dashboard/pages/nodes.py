@@ -52,10 +52,7 @@ def nodes(request: Request, service: Service) -> Response:
     only = () if query.standing is None else (query.standing,)
     found = node_page(service, standing=only, first=0, limit=MOST)
     replaced = replacement_page(service, Wanted(), cursor=query.cursor, limit=REPLACEMENTS)
-    offered = frozenset(
-        (one.pool.provider, one.pool.region, one.pool.instance_type)
-        for one in service.markets.view().known.universe.offerings
-    )
+    offered = service.markets.view().types_of_regions
     laid = Laid(words, found.as_of, found.data_as_of, offered)
     detail, is_missing = _detail(service, query.replacement)
     return page(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from api.alerts.judging import State
+from api.alerts.judging import SILENT_AFTER, State
 from api.config.alerts import AlertsSection
 from api.config.jobs import OFF, JobsSection
 from api.dashboard.alert_rows import RULE_LINKS, reason_link
@@ -14,7 +14,7 @@ from api.dashboard.language import LANGUAGES, catalogue
 from api.delivery.sending import PUT
 from api.jobs import JOBS
 from api.rows.jobs import COLLECT
-from api.service.firing import SILENT_AFTER, Firing, kept_firing
+from api.service.firing import Firing, kept_firing
 from api.service.kept import Kept
 from api.service.state import Service
 from tests.support.alerting import MINUTE, alert_settings, look
